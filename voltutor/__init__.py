@@ -1,0 +1,3 @@
+"""voltutor"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,367 @@
+"""The engine: every call that the kit makes, with a time limit, in and out as plain data.
+
+Only this package imports docker. What docker-py raises leaves here as an `EngineError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import NotFound as ApiNotFound
+from docker.types import CancellableStream
+
+from voltutor.engine import convert
+from voltutor.engine.errors import Conflict, EngineError, EngineGone, EngineTimeout, NotFound, Refused
+from voltutor.engine.views import (
+    Change,
+    ContainerSpec,
+    ContainerView,
+    EngineInfo,
+    Event,
+    ExecResult,
+    ImageView,
+    LayerView,
+    VolumeView,
+)
+
+CALL_LIMIT = 60
+"""Seconds that one ordinary call may take."""
+
+LOAD_LIMIT = 600
+"""Seconds that loading an image may take."""
+
+TICK = 0.1
+"""Seconds between two looks at a program that runs in a container."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _call(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
+    """Turn what docker-py raises into the kit's own errors, naming the call."""
+    name = method.__name__.replace("_", " ")
+
+    @functools.wraps(method)
+    def wrapper(self: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._errors(name):
+            return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+class Engine:
+    """A connected engine. Safe to use from several threads.
+
+    Every method raises `EngineGone` when the engine does not answer, `EngineTimeout` when it takes too long,
+    and `Refused` (`NotFound`, `Conflict`) when it says no.
+    """
+
+    def __init__(self, url: str, *, limit: float = CALL_LIMIT, tls: Any = False) -> None:
+        self.url = url
+        self.limit = limit
+        self._tls = tls
+        with self._errors("version"):
+            self._api = self._client(limit)
+            self.info: EngineInfo = convert.engine(
+                self._api.info(), self._api.version(), self._api.api_version
+            )
+
+    def _client(self, limit: float | None) -> Any:
+        """A docker-py client; its type stubs know neither a time limit of None nor one in fractions."""
+        return docker.APIClient(
+            base_url=self.url,
+            version="auto",
+            timeout=limit,  # type: ignore[arg-type]
+            tls=self._tls,
+            use_ssh_client=self.url.startswith("ssh://"),
+        )
+
+    @contextlib.contextmanager
+    def _errors(self, call: str) -> Iterator[None]:
+        try:
+            yield
+        except (ApiNotFound, ImageNotFound) as error:
+            raise NotFound(call, 404, str(error.explanation)) from error
+        except APIError as error:
+            status = error.status_code or 500
+            kind = Conflict if status == 409 else Refused
+            raise kind(call, status, str(error.explanation or error)) from error
+        except requests.exceptions.ReadTimeout as error:
+            raise EngineTimeout(call, self.limit) from error
+        except (
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            DockerException,
+            OSError,
+        ) as error:
+            raise EngineGone(self.url) from error
+
+    def set_limit(self, seconds: float) -> None:
+        """Change how long an ordinary call may take."""
+        self.limit = self._api.timeout = seconds
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._api.close()
+
+    # the engine itself
+
+    @_call
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self._api.ping()
+
+    def serves(self, api: str) -> bool:
+        """Whether at least this API version is spoken with the engine, such as "1.45"."""
+
+        def numbers(version: str) -> tuple[int, ...]:
+            return tuple(int(part) for part in version.split("."))
+
+        return numbers(self.info.api) >= numbers(api)
+
+    # containers
+
+    @_call
+    def containers(self) -> list[str]:
+        """The ids of all containers, running or not."""
+        return [item["Id"] for item in self._api.containers(all=True)]
+
+    def container(self, ref: str) -> ContainerView | None:
+        """The container of this name or id, or None."""
+        found = self._inspect_container(ref)
+        return convert.container(found) if found else None
+
+    @_call
+    def _inspect_container(self, ref: str) -> Any:
+        try:
+            return self._api.inspect_container(ref)
+        except ApiNotFound:
+            return None
+
+    @_call
+    def layer_size(self, ref: str) -> int:
+        """Bytes that the container's own layer holds, as the engine counts them (SizeRw)."""
+        answer = self._api._result(
+            self._api._get(self._api._url("/containers/{0}/json", ref), params={"size": 1}), True
+        )
+        return int(answer.get("SizeRw") or 0)
+
+    @_call
+    def create_container(self, spec: ContainerSpec) -> str:
+        """Create a container, without starting it; its id.
+
+        Raises:
+            Conflict: the name is taken.
+            NotFound: no such image.
+        """
+        api = self._api
+        ports: dict[int, Any] = {port: ("127.0.0.1", None) for port in spec.ports}
+        host = api.create_host_config(
+            binds=[mount.flag for mount in spec.mounts if mount.source],
+            tmpfs=dict(spec.tmpfs) or None,
+            network_mode=spec.network,
+            port_bindings=ports,
+        )
+        made = api.create_container(
+            spec.image,
+            list(spec.command) or None,
+            name=spec.name,
+            labels=dict(spec.labels),
+            host_config=host,
+            volumes=[mount.target for mount in spec.mounts if not mount.source] or None,
+            ports=list(spec.ports) or None,
+        )
+        return str(made["Id"])
+
+    @_call
+    def start(self, ref: str) -> None:
+        """Start a container."""
+        self._api.start(ref)
+
+    @_call
+    def stop(self, ref: str, seconds: int = 10) -> None:
+        """Stop a container: TERM, then KILL after so many seconds."""
+        self._api.stop(ref, timeout=seconds)
+
+    @_call
+    def remove_container(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove a container; `force` kills it first, `volumes` takes its anonymous volumes along."""
+        self._api.remove_container(ref, force=force, v=volumes)
+
+    @_call
+    def diff(self, ref: str) -> tuple[Change, ...]:
+        """What the container's own layer adds, changes and deletes, sorted by path."""
+        return convert.changes(self._api.diff(ref))
+
+    @_call
+    def port(self, ref: str, private: int) -> int | None:
+        """The port on the engine's host that leads to this TCP port of the container."""
+        found = self._api.port(ref, private)
+        return int(found[0]["HostPort"]) if found else None
+
+    def exec(
+        self, ref: str, argv: Sequence[str], *, limit: float | None = None
+    ) -> Iterator[ExecResult | None]:
+        """Run a program in a container. Yields None while it runs, about ten times a second, then its result.
+
+        The read happens in a thread, so that a caller can stop waiting at any time by closing the iterator;
+        the program then goes on until its container is removed.
+
+        Raises:
+            EngineTimeout: the program took more than `limit` seconds (the engine's limit by default).
+        """
+        seconds = self.limit if limit is None else limit
+        until = time.monotonic() + seconds
+        answers: queue.Queue[ExecResult | BaseException] = queue.Queue()
+        opened: list[CancellableStream] = []
+
+        def read() -> None:
+            try:
+                with self._errors("exec"):
+                    answers.put(self._exec(ref, argv, opened))
+            except BaseException as error:
+                answers.put(error)
+
+        threading.Thread(target=read, name=f"exec-{ref[:12]}", daemon=True).start()
+        try:
+            while time.monotonic() < until:
+                try:
+                    answer = answers.get(timeout=TICK)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(answer, BaseException):
+                    raise answer
+                yield answer
+                return
+            raise EngineTimeout(f"exec {argv[0]}", seconds)
+        finally:
+            for stream in opened:
+                with contextlib.suppress(Exception):  # it may have ended by itself
+                    stream.close()
+
+    def _exec(self, ref: str, argv: Sequence[str], opened: list[CancellableStream]) -> ExecResult:
+        made = self._api.exec_create(ref, list(argv))
+        stream = self._api.exec_start(made["Id"], stream=True, demux=True)
+        opened.append(stream)
+        out, err = bytearray(), bytearray()
+        for o, e in stream:
+            out += o or b""
+            err += e or b""
+        code = self._api.exec_inspect(made["Id"])["ExitCode"]
+        if code is None:  # the stream broke off before the program's end: the engine or its container went
+            raise EngineGone(self.url)
+        return ExecResult(int(code), bytes(out), bytes(err))
+
+    def run(self, ref: str, argv: Sequence[str], *, limit: float | None = None) -> ExecResult:
+        """`exec`, waited for."""
+        for answer in self.exec(ref, argv, limit=limit):
+            if answer is not None:
+                return answer
+        raise EngineGone(self.url)
+
+    # volumes
+
+    @_call
+    def volumes(self) -> list[VolumeView]:
+        """All volumes of the engine."""
+        return [convert.volume(item) for item in self._api.volumes()["Volumes"] or ()]
+
+    @_call
+    def volume(self, name: str) -> VolumeView | None:
+        """The volume of this name, or None."""
+        try:
+            return convert.volume(self._api.inspect_volume(name))
+        except ApiNotFound:
+            return None
+
+    @_call
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> VolumeView:
+        """Create a volume with the local driver.
+
+        An engine answers a name that exists with *that* volume and its labels: compare them.
+        """
+        return convert.volume(self._api.create_volume(name, labels=dict(labels)))
+
+    @_call
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that nothing uses; never by force."""
+        self._api.remove_volume(name, force=False)
+
+    # images
+
+    @_call
+    def image(self, ref: str) -> ImageView | None:
+        """The image of this name or id, or None."""
+        try:
+            return convert.image(self._api.inspect_image(ref))
+        except ApiNotFound:
+            return None
+
+    @_call
+    def history(self, ref: str) -> tuple[LayerView, ...]:
+        """The layers of an image, oldest first, with the line that made each."""
+        return convert.history(self._api.history(ref), self._api.inspect_image(ref)["RootFS"]["Layers"])
+
+    def load(self, archive: Iterator[bytes]) -> None:
+        """`docker image load`: read an archive as `docker save` writes it."""
+        with self._errors("load"):
+            api = self._client(LOAD_LIMIT)
+            for line in api.load_image(archive, quiet=True):
+                if isinstance(line, dict) and "error" in line:
+                    raise Refused("load", 500, str(line["error"]))
+
+    def build(self, dockerfile: str, tag: str, labels: Mapping[str, str]) -> Iterator[str]:
+        """`docker image build` from a Dockerfile alone; yields its lines. Needs a registry for its FROM."""
+        import io
+
+        with self._errors("build"):
+            lines = self._api.build(
+                fileobj=io.BytesIO(dockerfile.encode()), tag=tag, labels=dict(labels), rm=True, decode=True
+            )
+            for line in lines:
+                if "error" in line:
+                    raise Refused("build", 500, str(line["error"]))
+                yield str(line.get("stream", "")).rstrip()
+
+    @_call
+    def tag(self, ref: str, repository: str, tag: str = "latest") -> None:
+        """Give an image a further name."""
+        self._api.tag(ref, repository, tag)
+
+    @_call
+    def remove_image(self, ref: str) -> None:
+        """Take a name from an image; with its last name, an image that nothing uses goes too."""
+        self._api.remove_image(ref, force=False, noprune=True)
+
+    # events
+
+    @contextlib.contextmanager
+    def events(self) -> Iterator[Iterator[Event]]:
+        """What happens to containers, images and volumes from now on.
+
+        The iterator ends when the engine goes; leaving the `with` block ends the connection.
+        """
+        with self._errors("events"):
+            # A client of its own: this stream is silent for as long as nothing happens, so without a limit.
+            api = self._client(None)
+            stream = api.events(decode=True)
+        try:
+            yield (event for raw in stream if (event := convert.event(raw)))
+        finally:
+            with contextlib.suppress(Exception):
+                stream.close()
+            api.close()
+
+
+__all__ = ["CALL_LIMIT", "Engine", "EngineError"]

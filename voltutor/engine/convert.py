@@ -1,0 +1,131 @@
+"""From an engine's JSON to frozen views: inspect JSON ends here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voltutor.engine.views import (
+    Change,
+    ContainerView,
+    EngineInfo,
+    Event,
+    ImageView,
+    LayerView,
+    MountView,
+    VolumeView,
+)
+
+# The kinds of the Changes route: 0 modified, 1 added, 2 deleted (moby, api/swagger.yaml, ChangeType).
+_KINDS = {0: "C", 1: "A", 2: "D"}
+
+
+def engine(info: dict[str, Any], version: dict[str, Any], api: str) -> EngineInfo:
+    """From /info and /version."""
+    status = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
+    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    podman = any("Podman" in name for name in parts)
+    return EngineInfo(
+        # Podman gives no ID; its data root and host tell its engines apart.
+        id=str(info.get("ID") or f"{info.get('Name')}:{info.get('DockerRootDir')}"),
+        product="Podman" if podman else "Docker",
+        version=str(version.get("Version", "")),
+        api=api,
+        driver=str(info.get("Driver", "")),
+        backing=status.get("Backing Filesystem", ""),
+        data_root=str(info.get("DockerRootDir", "")),
+        kernel=str(info.get("KernelVersion", "")),
+        system=str(info.get("OperatingSystem", "")),
+        architecture=str(info.get("Architecture", "")),
+        cpus=int(info.get("NCPU") or 0),
+        memory=int(info.get("MemTotal") or 0),
+        rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
+    )
+
+
+def container(raw: dict[str, Any]) -> ContainerView:
+    """From /containers/{id}/json."""
+    config, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
+    named = {bind.split(":")[0] for bind in host.get("Binds") or ()}
+    named |= {str(mount["Source"]) for mount in host.get("Mounts") or () if mount.get("Source")}
+    return ContainerView(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        image_id=raw.get("Image", ""),
+        image=config.get("Image", ""),
+        running=bool((raw.get("State") or {}).get("Running")),
+        labels=config.get("Labels") or {},
+        mounts=tuple(
+            MountView(
+                type=mount.get("Type", ""),
+                source=mount.get("Source", ""),
+                target=mount.get("Destination", ""),
+                read_write=bool(mount.get("RW")),
+                name=mount.get("Name") or None,
+            )
+            for mount in raw.get("Mounts") or ()
+        ),
+        named_sources=frozenset(named),
+        volumes_from=tuple(ref.split(":")[0] for ref in host.get("VolumesFrom") or ()),
+        created=raw.get("Created", ""),
+    )
+
+
+def volume(raw: dict[str, Any]) -> VolumeView:
+    """From /volumes/{name}."""
+    return VolumeView(
+        name=raw["Name"],
+        driver=raw.get("Driver", ""),
+        labels=raw.get("Labels") or {},
+        mountpoint=raw.get("Mountpoint", ""),
+        created=raw.get("CreatedAt", ""),
+    )
+
+
+def image(raw: dict[str, Any]) -> ImageView:
+    """From /images/{name}/json."""
+    return ImageView(
+        id=raw["Id"],
+        tags=tuple(raw.get("RepoTags") or ()),
+        labels=(raw.get("Config") or {}).get("Labels") or {},
+        layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
+        size=int(raw.get("Size") or 0),
+        architecture=raw.get("Architecture", ""),
+    )
+
+
+def history(raw: list[dict[str, Any]], diff_ids: list[str]) -> tuple[LayerView, ...]:
+    """From /images/{name}/history, newest first there; a line of size 0 may still have made a layer, so
+    ids are given from the top as long as lines and layers agree in number, else only to lines with a size."""
+    lines = [item for item in reversed(raw)]
+    agree = len(lines) == len(diff_ids)
+    ids = iter(diff_ids)
+    return tuple(
+        LayerView(
+            id=next(ids, "") if agree or item.get("Size") else "",
+            created_by=str(item.get("CreatedBy", "")),
+            size=int(item.get("Size") or 0),
+        )
+        for item in lines
+    )
+
+
+def changes(raw: list[dict[str, Any]] | None) -> tuple[Change, ...]:
+    """From /containers/{id}/changes; null where nothing changed."""
+    return tuple(
+        sorted((Change(_KINDS[item["Kind"]], item["Path"]) for item in raw or ()), key=lambda c: c.path)
+    )
+
+
+def event(raw: dict[str, Any]) -> Event | None:
+    """From a line of /events; None for what is neither container, image nor volume."""
+    actor = raw.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    if raw.get("Type") not in ("container", "image", "volume"):
+        return None
+    return Event(
+        type=raw["Type"],
+        action=str(raw.get("Action", "")),
+        id=str(actor.get("ID", "")),
+        name=str(attributes.get("name", "")),
+        at=float(raw.get("timeNano") or 0) / 1e9,
+    )

@@ -1,0 +1,188 @@
+"""Find an engine: what was named, else what runs on this machine. A refusal keeps its reason and its mend."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from voltutor.engine.client import CALL_LIMIT, Engine
+from voltutor.engine.errors import EngineError, EngineTimeout, NoEngine, Refusal, Refused, Why
+from voltutor.text import _, tr
+
+ANSWER_LIMIT = 2.0
+"""Seconds that a candidate has to answer."""
+
+LEAST_API = "1.40"
+"""Docker 19.03; the oldest whose volume and event routes the labs use as they are."""
+
+SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somewhere an engine may be: `origin` says who named it, `named` whether the user did so for this kit."""
+
+    url: str
+    origin: str
+    named: bool = False
+    tls: Any = False
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is another machine, as far as its URL tells."""
+        parts = urlsplit(self.url)
+        return parts.scheme not in ("unix", "npipe") and parts.hostname not in (
+            "localhost",
+            "127.0.0.1",
+            "::1",
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """An engine that answered, and where it was found."""
+
+    engine: Engine
+    candidate: Candidate
+
+
+def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Candidate]:
+    """Where to look, in order. A URL, or `VOLTUTOR_ENGINE`, leaves nothing else to look at, and so does
+    `DOCKER_HOST`: who names an engine never gets another one silently."""
+    url = url or env.get("VOLTUTOR_ENGINE") or ""
+    if url not in ("", "auto", "docker"):
+        return [Candidate(url, tr(_("named by you")), named=True)]
+    if host := env.get("DOCKER_HOST"):
+        return [Candidate(host, "DOCKER_HOST", named=True, tls=_tls_from(env))]
+    listed = [*_context(env), *(Candidate(f"unix://{path}", origin) for path, origin in _sockets(env))]
+    seen: dict[str, Candidate] = {}
+    for candidate in listed:
+        seen.setdefault(candidate.url.replace("///var/run/", "///run/"), candidate)
+    return list(seen.values())
+
+
+def _tls_from(env: Mapping[str, str]) -> Any:
+    if not env.get("DOCKER_TLS_VERIFY"):
+        return False
+    from docker.tls import TLSConfig
+
+    folder = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    return TLSConfig(
+        client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
+        ca_cert=str(folder / "ca.pem"),
+        verify=True,
+    )
+
+
+def _context(env: Mapping[str, str]) -> Iterator[Candidate]:
+    """The active Docker context, where it is not the default one."""
+    try:
+        name = env.get("DOCKER_CONTEXT")
+        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    except (DockerException, OSError, ValueError, KeyError):
+        return  # a broken context file is the docker command's to report
+    if context is None or context.name == "default" or not context.Host:
+        return
+    yield Candidate(
+        str(context.Host), tr(_("Docker context {name}"), name=context.name), tls=context.TLSConfig or False
+    )
+
+
+def _sockets(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    home = env.get("HOME") or str(Path.home())
+    runtime = env.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid() if hasattr(os, 'getuid') else 0}"
+    yield "/var/run/docker.sock", "Docker"
+    yield f"{runtime}/docker.sock", "rootless Docker"
+    yield f"{home}/.docker/run/docker.sock", "Docker Desktop"
+    yield f"{home}/.docker/desktop/docker.sock", "Docker Desktop"
+    yield f"{home}/.colima/default/docker.sock", "Colima"
+    yield f"{home}/.config/colima/default/docker.sock", "Colima"
+    yield f"{runtime}/podman/podman.sock", "rootless Podman"
+    yield "/run/podman/podman.sock", "Podman"
+    if sys.platform == "darwin":
+        yield f"{home}/.local/share/containers/podman/machine/podman.sock", "Podman machine"
+
+
+def ask(candidate: Candidate, limit: float = ANSWER_LIMIT) -> Found | Refusal:
+    """Connect to a candidate, or say why not; it has `limit` seconds to answer."""
+
+    def refuse(why: Why, **fields: object) -> Refusal:
+        return Refusal(candidate.url, candidate.origin, why, tuple(fields.items()))
+
+    parts = urlsplit(candidate.url)
+    if parts.scheme not in SCHEMES:
+        return refuse(Why.BAD_URL, detail=candidate.url)
+    if candidate.remote and not candidate.named:
+        return refuse(Why.NOT_NAMED)
+    if parts.scheme == "unix":
+        path = Path(parts.path or "/" + parts.netloc)
+        try:
+            present = path.is_socket()
+        except PermissionError:
+            return refuse(Why.PERMISSION)
+        if not present:
+            return refuse(Why.NO_SOCKET)
+    try:
+        engine = Engine(candidate.url, limit=limit, tls=candidate.tls)
+    except EngineTimeout:
+        return refuse(Why.SILENT, seconds=limit)
+    except Refused as error:
+        return refuse(Why.NOT_AN_ENGINE, detail=error.explanation)
+    except (EngineError, ValueError, KeyError, TypeError) as error:
+        return _reason(error, refuse, limit)
+    if not engine.serves(LEAST_API):
+        return refuse(Why.TOO_OLD, api=engine.info.api, least=LEAST_API)
+    engine.set_limit(CALL_LIMIT)
+    return Found(engine, candidate)
+
+
+def _reason(error: BaseException, refuse: Any, limit: float) -> Refusal:
+    """Why a connection failed: requests wraps the operating system's own error many times over."""
+    chain: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo:
+        link = todo.pop()
+        if not isinstance(link, BaseException) or link in chain:
+            continue
+        chain.append(link)
+        todo += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    names = {type(link).__name__ for link in chain}
+    refusal: Refusal
+    if any(isinstance(link, PermissionError) for link in chain):
+        refusal = refuse(Why.PERMISSION)
+    elif any(isinstance(link, ConnectionRefusedError) for link in chain):
+        refusal = refuse(Why.REFUSED)
+    elif names & {"ReadTimeout", "ConnectTimeout", "TimeoutError", "ReadTimeoutError", "timeout"}:
+        refusal = refuse(Why.SILENT, seconds=limit)
+    else:
+        refusal = refuse(Why.NOT_AN_ENGINE, detail=type(chain[-1]).__name__)
+    return refusal
+
+
+def survey(url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Found | Refusal]:
+    """Ask every candidate, all at once; in the order of `candidates`."""
+    listed = candidates(url, env)
+    with ThreadPoolExecutor(max_workers=max(len(listed), 1)) as pool:
+        return list(pool.map(ask, listed))
+
+
+def find(url: str | None = None, env: Mapping[str, str] = os.environ) -> Engine:
+    """The first engine that answers.
+
+    Raises:
+        NoEngine: none can be used; it carries every refusal with the line that mends it.
+    """
+    answers = survey(url, env)
+    for answer in answers:
+        if isinstance(answer, Found):
+            return answer.engine
+    raise NoEngine(tuple(answer for answer in answers if isinstance(answer, Refusal)))

@@ -1,0 +1,178 @@
+"""Frozen views of what an engine's inspect calls return: plain data, in Docker's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class MountView:
+    """One entry of `docker inspect`'s Mounts; `name` is set for volumes only."""
+
+    type: str
+    source: str
+    target: str
+    read_write: bool
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class ContainerView:
+    """A container as inspected.
+
+    Attributes:
+        image_id: the id of the image that it was made from.
+        named_sources: the volume names and host paths that its create call named, so that what else is
+            mounted is anonymous or comes from `volumes_from`.
+        volumes_from: the containers whose mounts it shares.
+        created: RFC 3339 time from the engine's clock.
+    """
+
+    id: str
+    name: str
+    image_id: str
+    running: bool
+    labels: Mapping[str, str]
+    mounts: tuple[MountView, ...]
+    named_sources: frozenset[str] = frozenset()
+    volumes_from: tuple[str, ...] = ()
+    created: str = ""
+    image: str = ""
+
+    def mount(self, target: str) -> MountView | None:
+        """The mount that covers exactly this path, if any."""
+        return next((mount for mount in self.mounts if mount.target == target), None)
+
+
+@dataclass(frozen=True)
+class VolumeView:
+    """A volume as inspected; `created` is RFC 3339, to the second."""
+
+    name: str
+    driver: str
+    labels: Mapping[str, str]
+    mountpoint: str
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One line of `docker image history`, oldest first; size in bytes, `id` a layer's diff id or empty
+    for a line that made no layer."""
+
+    id: str
+    created_by: str
+    size: int
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An image as inspected; `layers` are its diff ids, lowest first; size in bytes."""
+
+    id: str
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+    layers: tuple[str, ...]
+    size: int
+    architecture: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of `docker container diff`: A added, C changed, D deleted."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a program in a container left: exit code, and its two streams as bytes."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        """stdout, decoded, without the last newline."""
+        return self.out.decode(errors="replace").rstrip("\n")
+
+    @property
+    def message(self) -> str:
+        """What the program said about its failure: stderr, or stdout where that is empty."""
+        return (self.err or self.out).decode(errors="replace").strip()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of `docker events`: `type` container, image or volume; `id` its actor; `at` seconds."""
+
+    type: str
+    action: str
+    id: str
+    name: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Something to mount: `source` a host path, a volume's name, or empty for an anonymous volume.
+    `mode` is what may follow the second colon of `--volume`."""
+
+    target: str
+    source: str = ""
+    mode: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The value of `--volume`."""
+        return ":".join(part for part in (self.source, self.target, self.mode) if part)
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What `docker container create` is told."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    network: str | None = "none"
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Who an engine is.
+
+    Attributes:
+        id: stays the same over restarts; the journal is kept by it.
+        product: "Docker" or "Podman".
+        api: the version that is spoken with it.
+        driver: storage driver, such as overlay2.
+        backing: file system under the data root as the engine names it, or empty.
+        memory: bytes.
+    """
+
+    id: str
+    product: str
+    version: str
+    api: str
+    driver: str
+    backing: str
+    data_root: str
+    kernel: str
+    system: str
+    architecture: str
+    cpus: int
+    memory: int
+    rootless: bool
+
+    @property
+    def title(self) -> str:
+        """The engine in two words, such as "Docker 20.10"."""
+        return f"{self.product} {'.'.join(self.version.split('.')[:2])}"
