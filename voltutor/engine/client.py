@@ -18,7 +18,6 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as ApiNotFound
-from docker.types import CancellableStream
 
 from voltutor.engine import convert
 from voltutor.engine.errors import Conflict, EngineError, EngineGone, EngineTimeout, NotFound, Refused
@@ -165,7 +164,7 @@ class Engine:
             NotFound: no such image.
         """
         api = self._api
-        ports: dict[int, Any] = {port: ("127.0.0.1", None) for port in spec.ports}
+        ports: dict[int, Any] = dict.fromkeys(spec.ports, ("127.0.0.1", None))
         host = api.create_host_config(
             binds=[mount.flag for mount in spec.mounts if mount.source],
             tmpfs=dict(spec.tmpfs) or None,
@@ -223,7 +222,7 @@ class Engine:
         seconds = self.limit if limit is None else limit
         until = time.monotonic() + seconds
         answers: queue.Queue[ExecResult | BaseException] = queue.Queue()
-        opened: list[CancellableStream] = []
+        opened: list[Any] = []
 
         def read() -> None:
             try:
@@ -250,7 +249,7 @@ class Engine:
                 with contextlib.suppress(Exception):  # it may have ended by itself
                     stream.close()
 
-    def _exec(self, ref: str, argv: Sequence[str], opened: list[CancellableStream]) -> ExecResult:
+    def _exec(self, ref: str, argv: Sequence[str], opened: list[Any]) -> ExecResult:
         made = self._api.exec_create(ref, list(argv))
         stream = self._api.exec_start(made["Id"], stream=True, demux=True)
         opened.append(stream)
@@ -299,6 +298,11 @@ class Engine:
         self._api.remove_volume(name, force=False)
 
     # images
+
+    @_call
+    def images(self) -> list[ImageView]:
+        """Every image that has a name."""
+        return [convert.image_summary(item) for item in self._api.images() if item.get("RepoTags")]
 
     @_call
     def image(self, ref: str) -> ImageView | None:

@@ -93,10 +93,21 @@ def image(raw: dict[str, Any]) -> ImageView:
     )
 
 
+def image_summary(raw: dict[str, Any]) -> ImageView:
+    """From a line of /images/json, which names no layers."""
+    return ImageView(
+        id=raw["Id"],
+        tags=tuple(tag for tag in raw.get("RepoTags") or () if tag != "<none>:<none>"),
+        labels=raw.get("Labels") or {},
+        layers=(),
+        size=int(raw.get("Size") or 0),
+    )
+
+
 def history(raw: list[dict[str, Any]], diff_ids: list[str]) -> tuple[LayerView, ...]:
     """From /images/{name}/history, newest first there; a line of size 0 may still have made a layer, so
     ids are given from the top as long as lines and layers agree in number, else only to lines with a size."""
-    lines = [item for item in reversed(raw)]
+    lines = list(reversed(raw))
     agree = len(lines) == len(diff_ids)
     ids = iter(diff_ids)
     return tuple(

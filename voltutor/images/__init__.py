@@ -4,6 +4,7 @@ Knows no engine, and needs no registry."""
 from voltutor.images.archive import archive
 from voltutor.images.programs import MissingPrograms, Programs, locate
 from voltutor.images.recipe import (
+    MIB,
     RECIPE_LABEL,
     SEEDS_LAB,
     SEEDS_LARGE,
@@ -19,6 +20,7 @@ from voltutor.images.recipe import (
 )
 
 __all__ = [
+    "MIB",
     "RECIPE_LABEL",
     "SEEDS_LAB",
     "SEEDS_LARGE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -119,6 +119,11 @@ class Recipe:
     layers: tuple[Layer, ...]
     architecture: str
     seeds: Mapping[int, int] = field(default_factory=dict)
+    tagged: str = ""
+
+    def named(self, tag: str) -> Recipe:
+        """The same image under another name; its hash stays."""
+        return replace(self, tagged=tag)
 
     @cached_property
     def hash(self) -> str:
@@ -129,7 +134,7 @@ class Recipe:
     @property
     def tag(self) -> str:
         """The name that the image gets: content-addressed, so what is there is what would be made."""
-        return f"{self.repository}:{self.hash[:12]}"
+        return self.tagged or f"{self.repository}:{self.hash[:12]}"
 
     @property
     def seed_bytes(self) -> int:
@@ -168,7 +173,8 @@ def lab(programs: Programs, architecture: str) -> Recipe:
         *_files(programs.busybox),
         *(Entry(f"/bin/{name}", 0o777, link="busybox") for name in programs.applets),
         Entry("/bin/stay", 0o755, STAY),
-        *(Entry(path, mode) for path, mode in (("/root", 0o700), ("/tmp", 0o1777), ("/var", 0o755))),
+        Entry("/root", 0o700),
+        Entry("/tmp", 0o1777),  # noqa: S108 - a folder in the image
     ]
     tools = _files((*programs.fio, *programs.cp))
     users = [

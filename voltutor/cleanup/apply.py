@@ -1,0 +1,96 @@
+"""Apply a plan: look again, remove by id, and report each outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from voltutor.cleanup.find import Thing
+from voltutor.cleanup.plan import CleanupPlan
+from voltutor.engine import Engine, EngineError, EngineGone, NotFound
+from voltutor.session import Session
+from voltutor.text import _
+
+TRIES = 3
+
+
+class Outcome(Enum):
+    """What became of a removal; the value is what a learner reads."""
+
+    REMOVED = _("removed")
+    GONE = _("was gone already")
+    CHANGED = _("is another one by now, and was left")
+    FAILED = _("could not be removed")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One removal: what became of it, and the engine's words where it failed."""
+
+    thing: Thing
+    outcome: Outcome
+    detail: str = ""
+
+
+def apply(engine: Engine, plan: CleanupPlan, sessions: Iterable[Session]) -> Iterator[Report]:
+    """Remove what the plan says, one by one; a failure is reported and the rest goes on.
+
+    Raises:
+        EngineGone: the engine went; what was not reported is still there.
+    """
+    journals = {session.id: session.journal for session in sessions}
+    for decision in plan.remove:
+        report = _remove(engine, decision.thing)
+        if report.outcome in (Outcome.REMOVED, Outcome.GONE):
+            journal = journals[decision.thing.session]
+            # An image's name may be given again by anybody; a container's or volume's carries our session's id.
+            forget = journal.release if decision.thing.kind == "image" else journal.gone
+            forget(decision.thing.kind, decision.thing.name)
+        yield report
+
+
+def _remove(engine: Engine, thing: Thing) -> Report:
+    failure = ""
+    for _try in range(TRIES):
+        try:
+            if not _same(engine, thing):
+                return Report(thing, Outcome.CHANGED)
+            match thing.kind:
+                case "container":
+                    # Its anonymous volumes are things of their own in the plan, if they are ours.
+                    engine.remove_container(thing.id, force=True)
+                case "volume":
+                    engine.remove_volume(thing.id)
+                case "image":
+                    engine.remove_image(thing.id)
+            return Report(thing, Outcome.REMOVED)
+        except NotFound:
+            return Report(thing, Outcome.GONE)
+        except EngineGone:
+            raise
+        except EngineError as error:
+            failure = str(error)
+    return Report(thing, Outcome.FAILED, failure)
+
+
+def _same(engine: Engine, thing: Thing) -> bool:
+    """Whether it is still the thing that was found: a container's id is never given twice, a volume's name
+    and an image's tag may be.
+
+    Raises:
+        NotFound: it has gone.
+    """
+    there: str | None
+    match thing.kind:
+        case "container":
+            return True
+        case "volume":
+            volume = engine.volume(thing.id)
+            there = volume.created if volume else None
+        case "image":
+            image = engine.image(thing.id)
+            there = image.id if image else None
+    if there is None:
+        raise NotFound("inspect", 404, thing.name)
+    return there == thing.stamp

@@ -1,0 +1,57 @@
+"""The plan: what goes, in which order and why; what stays, and why. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from voltutor.cleanup.find import Owner, Scene, Thing
+from voltutor.text import _, tr
+
+_ORDER = {"container": 0, "volume": 1, "image": 2}
+
+KEPT_BY_HAND = _("made by hand; remove it with --all, or by ticking it")
+KEPT_IN_USE = _("used by {users}, which stays")
+GOES_OURS = _("made by this kit")
+GOES_BY_HAND = _("made by hand under a name of {step}")
+A_LAB = _("the labs")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a thing, and why, translated."""
+
+    thing: Thing
+    reason: str
+
+
+@dataclass(frozen=True)
+class CleanupPlan:
+    """Removals in their order, and what is kept."""
+
+    remove: tuple[Decision, ...]
+    keep: tuple[Decision, ...]
+    others: dict[str, int]
+
+
+def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -> CleanupPlan:
+    """Decide. What was made by hand goes only with `by_hand`, or where its id is among `ticked`.
+
+    Containers go before volumes, volumes before images; what a container that stays still uses is kept.
+    """
+    remove: list[Decision] = []
+    keep: list[Decision] = []
+    staying: set[str] = {user for thing in scene.things for user in thing.user_ids}
+    for thing in sorted(scene.things, key=lambda t: (_ORDER[t.kind], t.name)):
+        chosen = thing.owner is Owner.OURS or by_hand or thing.id in ticked
+        holders = [name for name, ref in zip(thing.users, thing.user_ids, strict=True) if ref in staying]
+        if not chosen:
+            keep.append(Decision(thing, tr(KEPT_BY_HAND)))
+        elif holders:
+            keep.append(Decision(thing, tr(KEPT_IN_USE, users=", ".join(holders))))
+        else:
+            step = thing.step or tr(A_LAB)
+            reason = tr(GOES_OURS) if thing.owner is Owner.OURS else tr(GOES_BY_HAND, step=step)
+            remove.append(Decision(thing, reason))
+            staying.discard(thing.id)
+    return CleanupPlan(tuple(remove), tuple(keep), scene.others)

@@ -1,0 +1,16 @@
+"""fio: options to a command line, and any fio's JSON to jobs. Standard library only."""
+
+from voltutor.fio.job import Job, command
+from voltutor.fio.parse import Direction, FioError, JobResult, Latency, NotFio, Report, parse
+
+__all__ = [
+    "Direction",
+    "FioError",
+    "Job",
+    "JobResult",
+    "Latency",
+    "NotFio",
+    "Report",
+    "command",
+    "parse",
+]

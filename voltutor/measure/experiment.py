@@ -1,0 +1,151 @@
+"""An experiment: pairs of trials, interleaved in random order, as many as the pilot's spread calls for."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from voltutor.engine import ExecResult
+from voltutor.errors import VoltutorError
+from voltutor.fio import FioError, NotFio
+from voltutor.measure.circumstances import circumstances
+from voltutor.measure.places import Place
+from voltutor.measure.stage import Stage
+from voltutor.measure.workloads import Workload
+from voltutor.results import Pair, Result, Trial, pairs_needed
+from voltutor.results.statistics import PILOT
+from voltutor.session import Bench
+from voltutor.text import _, tr
+
+
+@dataclass(frozen=True)
+class Update:
+    """The result so far, and what is going on; `done` of `total` pairs per size, 0 where not yet known."""
+
+    result: Result
+    text: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class TrialFailed(VoltutorError):
+    """A trial's output is not what a good run prints."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One workload in two places.
+
+    Attributes:
+        budget: seconds from its first pair; when they are spent no further pair is begun.
+        seed: of the random order; the same seed gives the same order.
+    """
+
+    workload: Workload
+    a: Place
+    b: Place
+    budget: float = 60.0
+    seed: int = 0
+
+    def run(self, bench: Bench, so_far: Result | None = None) -> Iterator[Update]:
+        """Measure. Each update carries a whole result; ticks come about ten times a second, and closing the
+        iterator ends the running trial and removes what was made for it.
+
+        The first eight pairs are a pilot of which only the spread is looked at: it fixes the number of pairs,
+        which is announced before going on. Nothing else steers the end but the budget.
+
+        Raises:
+            CommandFailed, TrialFailed: a trial failed. The last update's result stands.
+            EngineGone: the engine went away. The same.
+        """
+        for progress in bench.prepare(self.workload.image):
+            yield Update(so_far or self._blank(), progress.text)
+        result = so_far or replace(self._blank(), circumstances=circumstances(bench))
+        result = replace(result, stopped="", complete=False)
+        with Stage(bench, self.workload) as stage:
+            yield from self._rounds(stage, result)
+
+    def _blank(self) -> Result:
+        return Result(
+            workload=self.workload.name,
+            places=(self.a.name, self.b.name),
+            metric=self.workload.metric,
+            seed=self.seed,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _rounds(self, stage: Stage, result: Result) -> Iterator[Update]:
+        began = time.monotonic()
+        for number in range(10_000):
+            total = result.planned or PILOT
+            if number >= total:
+                result = replace(result, complete=True)
+                yield Update(result, tr(_("All {n} pairs are measured."), n=total), total, total)
+                return
+            for so_far, text in self._round(stage, result, number, began):
+                result = so_far
+                yield Update(result, text, number, total)
+            if len(result.of_size(result.sizes[0])) == PILOT and result.planned is None:
+                result = self._plan(result, time.monotonic() - began)
+                text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=result.planned)
+                yield Update(result, text, number + 1, result.planned or PILOT)
+            if time.monotonic() - began > self.budget and number + 1 < (result.planned or PILOT):
+                yield Update(
+                    replace(result, stopped="budget"), tr(_("The budget is spent.")), number + 1, total
+                )
+                return
+
+    def _round(self, stage: Stage, result: Result, number: int, began: float) -> Iterator[tuple[Result, str]]:
+        chance = random.Random(f"{self.seed}-{number}")  # noqa: S311 - the order of trials, no secret
+        sizes = list(self.workload.sizes)
+        chance.shuffle(sizes)
+        for size in sizes:
+            swapped = chance.random() < 0.5
+            if any(pair.round == number for pair in result.of_size(size)):
+                continue  # measured before an interruption
+            order = [self.b, self.a] if swapped else [self.a, self.b]
+            text = tr(_("Pair {n}: {order}"), n=number + 1, order=" → ".join(tr(p.title) for p in order))
+            trials: list[Trial] = []
+            for place in order:
+                for trial in self._trial(stage, place, size, began):
+                    yield result, text
+                    if trial:
+                        trials.append(trial)
+            a, b = reversed(trials) if swapped else trials
+            result = result.with_pairs([Pair(number, a, b, order[0].name, size)])
+            yield result, text
+
+    def _trial(self, stage: Stage, place: Place, size: int | None, began: float) -> Iterator[Trial | None]:
+        container = path = ""
+        for taken in stage.take(place, size):
+            if taken is None:
+                yield None
+            else:
+                container, path = taken
+        # Nobody else's dirty pages, nor those of the trial before, should be written out on this trial's time.
+        argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *self.workload.job.argv(path)]
+        at = time.monotonic() - began
+        output: list[ExecResult] = []
+        for _tick in stage.run(container, argv, output):
+            yield None
+        try:
+            metrics = dict(self.workload.job.read(output[0].out))
+        except (NotFio, FioError, KeyError) as error:
+            raise TrialFailed(
+                _("fio failed in the {place}: {text}"), place=tr(place.title), text=error
+            ) from error
+        yield Trial(place.name, metrics, round(at, 3))
+
+    def _plan(self, result: Result, spent: float) -> Result:
+        """Fix the number of pairs, by the spread and by what the budget still allows."""
+        needed = max(
+            pairs_needed(
+                [pair.log_ratio(result.metric) for pair in result.of_size(size)], self.workload.target
+            )
+            for size in result.sizes
+        )
+        affordable = int(self.budget / (spent / PILOT)) if spent else needed
+        return replace(result, planned=max(PILOT, min(needed, affordable)))

@@ -1,0 +1,96 @@
+"""The paired ratios with their intervals: a forest on a log axis. A line that crosses 1 shows no difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from voltutor.plots.style import INK, LAYER, MUTED, VOLUME, add_caption, figure, place_title, style
+from voltutor.results import Comparison, Finding, Result, compare
+from voltutor.text import _, tr
+
+MIB = 1 << 20
+
+FINDINGS = {
+    Finding.NO_DIFFERENCE: _("no difference shown"),
+    Finding.NO_CLAIM: _("no claim: rounds resemble each other"),
+}
+
+
+def ratios(results: Sequence[Result]) -> Figure:
+    """Draw every size of every result as one row; above 1 the first place took longer, or did more.
+
+    Raises:
+        ValueError: no result has a pair.
+    """
+    rows = [(result, found) for result in results for found in compare(result)]
+    if not rows:
+        raise ValueError("no pairs to draw")
+    with style():
+        made = figure(height=1.9 + 0.42 * len(rows))
+        axes = made.add_subplot()
+        axes.set_xscale("log")
+        axes.axvline(1, color=INK, linewidth=1)
+        for row, (result, found) in enumerate(rows):
+            _row(axes, row, result, found)
+        axes.set_yticks(range(len(rows)), [_label(result, found) for result, found in rows])
+        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        _limits(axes, rows)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _pos: f"{value:g}×"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.grid(True, axis="x")
+        axes.set_axisbelow(True)
+        a, b = results[0].places
+        axes.set_title(
+            tr(
+                _("{a} against {b}: median ratio, 95 % interval"), a=place_title(a), b=place_title(b)
+            ).capitalize()
+        )
+        axes.set_xlabel(tr(_("ratio of {a} to {b}"), a=place_title(a), b=place_title(b)))
+        add_caption(made, results[0])
+    return made
+
+
+def _row(axes: Axes, row: int, result: Result, found: Comparison) -> None:
+    """One ratio: each pair as a dot, the interval as a bar, the finding in words."""
+    each = [math.exp(pair.log_ratio(result.metric)) for pair in result.of_size(found.size)]
+    axes.plot(each, [row] * len(each), linestyle="", marker="o", markersize=4, color=MUTED, alpha=0.35)
+    finite = math.isfinite(found.ratio.high) and found.ratio.low > 0
+    worse = found.finding is (Finding.HIGHER if result.metric == "seconds" else Finding.LOWER)
+    plain = found.finding in (Finding.NO_DIFFERENCE, Finding.NO_CLAIM)
+    colour = MUTED if plain else LAYER if worse else VOLUME
+    if finite:
+        axes.plot(
+            [found.ratio.low, found.ratio.high], [row, row], color=colour, linewidth=4, solid_capstyle="butt"
+        )
+    axes.plot([found.ratio.median], [row], marker="D", markersize=8, color=colour, markeredgecolor="white")
+    ends = f" [{_short(found.ratio.low)}, {_short(found.ratio.high)}]" if finite else ""
+    text = f"{_short(found.ratio.median)}×{ends}"
+    if plain:
+        text += f"  {tr(FINDINGS[found.finding])}"
+    axes.annotate(
+        text, (1.015, row), xycoords=("axes fraction", "data"), va="center", fontsize=9, annotation_clip=False
+    )
+
+
+def _short(value: float) -> str:
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def _label(result: Result, found: Comparison) -> str:
+    size = f" {found.size // MIB} MiB" if found.size else ""
+    return f"{result.workload}{size}  (n={found.n})"
+
+
+def _limits(axes: Axes, rows: list[tuple[Result, Comparison]]) -> None:
+    """Always with 1 in sight, and never so narrow that noise looks large."""
+    low = min(min(math.exp(p.log_ratio(r.metric)) for p in r.of_size(f.size)) for r, f in rows)
+    high = max(max(math.exp(p.log_ratio(r.metric)) for p in r.of_size(f.size)) for r, f in rows)
+    axes.set_xlim(min(low * 0.8, 0.7), max(high * 1.3, 1.4))

@@ -1,0 +1,128 @@
+"""One style for every figure: colours that a colour-blind reader tells apart and that differ in grey, and
+markers that say the same without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from voltutor.results import Result
+from voltutor.text import _, tr
+
+LAYER = "#b3400a"
+VOLUME = "#1f6fb4"
+INK = "#22272e"
+MUTED = "#667080"
+GUESS = "#6b3fa0"
+
+PLACE_TITLES = {"layer": _("container layer"), "volume": _("volume")}
+PLACE_STYLE: dict[str, dict[str, Any]] = {
+    "layer": {"color": LAYER, "marker": "o"},
+    "volume": {"color": VOLUME, "marker": "s"},
+}
+
+_STYLE: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": "#d9dee5",
+    "grid.linewidth": 0.6,
+    "figure.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "voltutor",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style, for as long as a figure is drawn."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def figure(width: float = 7.6, height: float = 4.4) -> Figure:
+    """An empty figure of this size in inches, with a canvas of its own."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(made)
+    return made
+
+
+def place_title(name: str) -> str:
+    """What a place is called in a figure, translated."""
+    return tr(PLACE_TITLES.get(name, name))
+
+
+def caption(result: Result) -> str:
+    """The circumstances in one line: without them the figures mean little."""
+    seen = result.circumstances
+    parts = [
+        seen.get("engine"),
+        seen.get("storage_driver") and f"{seen.get('storage_driver')} on {seen.get('backing_file_system')}",
+        seen.get("cpus") and f"{seen.get('cpus')} CPUs",
+        seen.get("kernel") and f"Linux {seen.get('kernel')}",
+        seen.get("fio"),
+        result.started[:10],
+        tr(_("recorded")) if result.origin == "recorded" else tr(_("measured live")),
+    ]
+    return " · ".join(str(part) for part in parts if part)
+
+
+def add_caption(made: Figure, result: Result) -> None:
+    """Put the circumstances under the figure."""
+    made.supxlabel(caption(result), fontsize=7.5, color=MUTED, x=0.01, ha="left")
+
+
+def seconds(value: float) -> str:
+    """A duration with the unit that suits it and two digits that mean something."""
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} µs"
+    if value < 1:
+        return f"{value * 1e3:.2g} ms" if value < 0.01 else f"{value * 1e3:.0f} ms"
+    return f"{value:.2f} s"
+
+
+def svg(made: Figure) -> str:
+    """The figure as SVG text, the same for the same data."""
+    with style():
+        buffer = io.StringIO()
+        made.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def png(made: Figure, dpi: int = 144) -> bytes:
+    """The figure as PNG."""
+    with style():
+        buffer = io.BytesIO()
+        made.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def save(made: Figure, path: Path) -> None:
+    """Write the figure; the suffix says as what: .png or .svg.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise ValueError(f"{path.name}: a figure is written as .png or .svg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".svg":
+        path.write_text(svg(made), encoding="utf-8")
+    else:
+        path.write_bytes(png(made))

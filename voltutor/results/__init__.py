@@ -1,0 +1,41 @@
+"""Results: trials, what they add up to, and the files that keep them. Knows no engine."""
+
+from voltutor.results.model import (
+    Circumstances,
+    Comparison,
+    Pair,
+    Result,
+    Trial,
+    compare,
+    load,
+    save,
+)
+from voltutor.results.statistics import (
+    Finding,
+    Interval,
+    correlated,
+    detectable,
+    holm,
+    median_interval,
+    pairs_needed,
+    sign_test,
+)
+
+__all__ = [
+    "Circumstances",
+    "Comparison",
+    "Finding",
+    "Interval",
+    "Pair",
+    "Result",
+    "Trial",
+    "compare",
+    "correlated",
+    "detectable",
+    "holm",
+    "load",
+    "median_interval",
+    "pairs_needed",
+    "save",
+    "sign_test",
+]

@@ -1,0 +1,206 @@
+"""Trial, Pair, Result: frozen, and the same as JSON. A Result is whole after every pair."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from voltutor.errors import UsageError
+from voltutor.home import write_atomically
+from voltutor.results.statistics import (
+    Finding,
+    Interval,
+    correlated,
+    detectable,
+    holm,
+    median_interval,
+    sign_test,
+)
+from voltutor.text import _
+
+SCHEMA = 1
+
+Metric = Literal["seconds", "iops"]
+
+Circumstances = Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a workload in one place.
+
+    Attributes:
+        metrics: by name, in SI units: seconds, I/Os per second.
+        at: seconds since the experiment began, by the client's clock.
+    """
+
+    place: str
+    metrics: Mapping[str, float]
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two trials side by side, `a` first in name only: `first` tells which ran first. `size` is the bytes of
+    the file that the workload writes to, where the workload has sizes."""
+
+    round: int
+    a: Trial
+    b: Trial
+    first: str
+    size: int | None = None
+
+    def log_ratio(self, metric: str) -> float:
+        """The logarithm of a over b."""
+        return math.log(self.a.metrics[metric] / self.b.metrics[metric])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the pairs of one size add up to: the ratio of a over b.
+
+    Attributes:
+        ratio: median ratio with its 95 % interval.
+        a, b: each place's own median with its interval, in the metric's unit.
+        p: two-sided sign test, corrected by Holm for the sizes of the result.
+        detectable: the ratio that so many pairs would likely have shown.
+    """
+
+    size: int | None
+    n: int
+    ratio: Interval
+    a: Interval
+    b: Interval
+    p: float
+    finding: Finding
+    detectable: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment with its trials, its circumstances and its origin.
+
+    Attributes:
+        metric: which of a trial's metrics is compared.
+        planned: pairs per size that the pilot called for; None while the pilot runs.
+        complete: whether all planned pairs are there.
+        stopped: why not, in a word: "budget", "cancelled" or an error's text.
+        origin: "live", or "recorded" where it was read from the project's data.
+    """
+
+    workload: str
+    places: tuple[str, str]
+    metric: Metric
+    pairs: tuple[Pair, ...] = ()
+    planned: int | None = None
+    complete: bool = False
+    stopped: str = ""
+    seed: int = 0
+    started: str = ""
+    circumstances: Circumstances = field(default_factory=dict)
+    origin: Literal["live", "recorded"] = "live"
+
+    def with_pairs(self, pairs: Iterable[Pair]) -> Result:
+        """The result with further pairs."""
+        return replace(self, pairs=(*self.pairs, *pairs))
+
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """The sizes in it, smallest first; (None,) for a workload without sizes."""
+        found = {pair.size for pair in self.pairs}
+        return tuple(sorted(found, key=lambda size: size or 0))
+
+    def of_size(self, size: int | None) -> tuple[Pair, ...]:
+        """The pairs of one size, in their order."""
+        return tuple(pair for pair in self.pairs if pair.size == size)
+
+    def values(self, place: str, size: int | None = None) -> list[float]:
+        """The metric of every trial in one place at one size."""
+        trials = (trial for pair in self.of_size(size) for trial in (pair.a, pair.b))
+        return [trial.metrics[self.metric] for trial in trials if trial.place == place]
+
+    def growth(self, place: str, small: int, large: int) -> Interval:
+        """How many times the small size's figure the large one's is, round by round, in one place."""
+        by_round = {pair.round: pair for pair in self.of_size(small)}
+        ratios = [
+            _in(place, pair, self.metric) / _in(place, by_round[pair.round], self.metric)
+            for pair in self.of_size(large)
+            if pair.round in by_round
+        ]
+        return median_interval(ratios)
+
+
+def _in(place: str, pair: Pair, metric: str) -> float:
+    trial = pair.a if pair.a.place == place else pair.b
+    return trial.metrics[metric]
+
+
+def compare(result: Result) -> tuple[Comparison, ...]:
+    """Compare place a with place b, size by size; the sizes' p-values are corrected together."""
+    logs = {s: [p.log_ratio(result.metric) for p in result.of_size(s)] for s in result.sizes}
+    adjusted = holm([sign_test(values) for values in logs.values()])
+    return tuple(
+        _comparison(result, size, values, p) for (size, values), p in zip(logs.items(), adjusted, strict=True)
+    )
+
+
+def _comparison(result: Result, size: int | None, logs: Sequence[float], p: float) -> Comparison:
+    found = median_interval(logs)
+    ratio = Interval(math.exp(found.median), math.exp(found.low), _exp(found.high))
+    if correlated(logs):
+        finding = Finding.NO_CLAIM
+    elif p < 0.05 and not ratio.covers(1):
+        finding = Finding.HIGHER if ratio.median > 1 else Finding.LOWER
+    else:
+        finding = Finding.NO_DIFFERENCE
+    a, b = result.places
+    return Comparison(
+        size=size,
+        n=len(logs),
+        ratio=ratio,
+        a=median_interval(result.values(a, size)),
+        b=median_interval(result.values(b, size)),
+        p=p,
+        finding=finding,
+        detectable=detectable(logs),
+    )
+
+
+def _exp(value: float) -> float:
+    return math.inf if value == math.inf else math.exp(value)
+
+
+def save(result: Result, path: Path) -> None:
+    """Write a result as JSON; a reader finds the old file or the new one."""
+    write_atomically(path, json.dumps({"schema": SCHEMA, **asdict(result)}, indent=1) + "\n")
+
+
+def load(path: Path) -> Result:
+    """Read a result.
+
+    Raises:
+        UsageError: the file is no result of a schema that this version reads.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.pop("schema") != SCHEMA:
+            raise KeyError("schema")
+        return _result(raw)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            _("{path} is not a result that this version reads ({detail})."),
+            _("Give it a file that `voltutor measure --out` wrote."),
+            path=path,
+            detail=error,
+        ) from error
+
+
+def _result(raw: dict[str, Any]) -> Result:
+    pairs = tuple(
+        Pair(**{**pair, "a": Trial(**pair["a"]), "b": Trial(**pair["b"])}) for pair in raw.pop("pairs")
+    )
+    return Result(pairs=pairs, places=tuple(raw.pop("places")), **raw)

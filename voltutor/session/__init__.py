@@ -1,0 +1,48 @@
+"""Sessions: what is ours on an engine, and how that is known after a crash; and the bench on which a learner
+works. Knows engines and images, nothing of lessons or measurements."""
+
+from voltutor.session.bench import Bench, CommandFailed
+from voltutor.session.capabilities import (
+    DROP_CACHES,
+    HOST_PATHS,
+    PROBES,
+    PUBLISHED_PORTS,
+    REFLINK,
+    SUBPATH,
+    Capability,
+)
+from voltutor.session.commands import Command, Exec, Progress, Remove, Run, Stop, Tag
+from voltutor.session.journal import Journal, JournalState, Reservation
+from voltutor.session.names import Names, NameTaken
+from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes
+from voltutor.session.session import Session
+from voltutor.session.watch import Watch
+
+__all__ = [
+    "DROP_CACHES",
+    "HOME_LABEL",
+    "HOST_PATHS",
+    "PROBES",
+    "PUBLISHED_PORTS",
+    "REFLINK",
+    "SESSION_LABEL",
+    "SUBPATH",
+    "Bench",
+    "Capability",
+    "Command",
+    "CommandFailed",
+    "Exec",
+    "Journal",
+    "JournalState",
+    "NameTaken",
+    "Names",
+    "Progress",
+    "Remove",
+    "Reservation",
+    "Run",
+    "Session",
+    "Stop",
+    "Tag",
+    "Watch",
+    "anonymous_volumes",
+]

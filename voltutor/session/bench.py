@@ -1,0 +1,287 @@
+"""The bench: one learner's workplace, with an engine, a session and its names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voltutor import images
+from voltutor.engine import (
+    Conflict,
+    ContainerSpec,
+    ContainerView,
+    Engine,
+    ExecResult,
+    Mount,
+    NotFound,
+)
+from voltutor.errors import UsageError, VoltutorError
+from voltutor.home import home as default_home
+from voltutor.session.capabilities import Capability, probe
+from voltutor.session.commands import Command, Progress
+from voltutor.session.journal import Kind, Reservation
+from voltutor.session.names import Names, NameTaken
+from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes
+from voltutor.session.session import Session
+from voltutor.text import _, tr
+
+REPOSITORIES: Mapping[str, tuple[str, Mapping[int, int]]] = {
+    "lab": ("voltutor/lab", {}),
+    "files": ("voltutor/files", images.SEEDS_LAB),
+    "seed": ("voltutor/seed", images.SEEDS_MEASURE),
+    "seed-large": ("voltutor/seed-large", images.SEEDS_LARGE),
+}
+"""The lab images by key: repository, and seed files by size in MiB."""
+
+
+class CommandFailed(VoltutorError):
+    """A program in a container failed; its own message is the text."""
+
+    def __init__(self, argv: Sequence[str], result: ExecResult) -> None:
+        self.result = result
+        super().__init__(
+            _("`{program}` failed with exit code {code}: {message}"),
+            "",
+            program=argv[0],
+            code=result.code,
+            message=result.message or tr(_("it said nothing")),
+        )
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A lab image that the engine builds from a Dockerfile, for a machine without the programs."""
+
+    repository: str
+    dockerfile: str
+    seeds: Mapping[int, int]
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.dockerfile.encode()).hexdigest()
+
+
+class Bench:
+    """Everything that a lab does goes through here, so that everything is reserved, labelled, journalled."""
+
+    def __init__(self, engine: Engine, home: Path | None = None) -> None:
+        self.engine = engine
+        self.home = home or default_home()
+        self.session = Session.open(self.home, engine)
+        self.names = Names(engine, self.session.journal, self.session.id)
+        self._sources: dict[str, images.Recipe | _Built] = {}
+        self._capabilities: dict[str, Capability] = {}
+
+    def capability(self, name: str) -> Capability:
+        """Whether the engine can do something, such as `reflink`; tried once, then remembered."""
+        if name not in self._capabilities:
+            self._capabilities[name] = probe(self, name)
+        return self._capabilities[name]
+
+    # images
+
+    def source(self, key: str) -> images.Recipe | _Built:
+        """What a lab image is made from: this machine's programs, or a Dockerfile where they are missing."""
+        if key not in REPOSITORIES:
+            raise UsageError(_("There is no lab image {key!r}."), _("Take one of: {keys}."), key=key,
+                             keys=", ".join(REPOSITORIES))  # fmt: skip
+        if key not in self._sources:
+            repository, seeds = REPOSITORIES[key]
+            try:
+                arch = self.engine.info.architecture
+                base = images.lab(images.locate(arch, self.home), arch)
+                self._sources[key] = images.seeded(base, seeds, repository) if seeds else base
+            except images.MissingPrograms:
+                self._sources[key] = _Built(repository, images.dockerfile(seeds), seeds)
+        return self._sources[key]
+
+    def image(self, key: str) -> str:
+        """The name of a lab image on this engine, whether or not it is there yet."""
+        source = self.source(key)
+        for length in (12, 24, 64):
+            tag = f"{source.repository}:{source.hash[:length]}"
+            there = self.engine.image(tag)
+            # A foreign image under our name stays as it is; a longer piece of the hash is another name.
+            if there is None or there.labels.get(images.RECIPE_LABEL) == source.hash:
+                return tag
+        raise NameTaken("image", f"{source.repository}:{source.hash}")
+
+    def has_image(self, key: str) -> bool:
+        """Whether it is on the engine."""
+        return self.engine.image(self.image(key)) is not None
+
+    def prepare(self, *keys: str) -> Iterator[Progress]:
+        """Make lab images; those that are there cost one look each.
+
+        Raises:
+            MissingPrograms: they can be neither assembled here nor built by the engine.
+        """
+        wanted = {key: self.image(key) for key in keys}
+        missing = {key: tag for key, tag in wanted.items() if self.engine.image(tag) is None}
+        recipes: list[images.Recipe] = []
+        for key, tag in missing.items():
+            source = self.source(key)
+            self.session.journal.reserve(Reservation("image", tag, tag))
+            if isinstance(source, images.Recipe):
+                size = source.seed_bytes // images.MIB
+                if size:
+                    yield Progress(
+                        tr(_("Making {tag}: {size} MiB of random files on the engine."), tag=tag, size=size)
+                    )
+                recipes.append(source.named(tag))
+            else:
+                yield from self._build(source, tag)
+        if recipes:
+            self.engine.load(images.archive(recipes))
+        for tag in missing.values():
+            if made := self.engine.image(tag):
+                self.session.journal.made("image", tag, made.id)
+
+    def _build(self, source: _Built, tag: str) -> Iterator[Progress]:
+        try:
+            for line in self.engine.build(source.dockerfile, tag, {images.RECIPE_LABEL: source.hash}):
+                yield Progress(line)
+        except VoltutorError as error:
+            # No registry answers either: what to do then is to get the programs.
+            try:
+                images.locate(self.engine.info.architecture, self.home)
+            except images.MissingPrograms as missing:
+                raise missing from error
+            raise
+
+    # containers
+
+    def mount(self, mount: Mount) -> Mount:
+        """A mount with its logical source turned into this session's name for it."""
+        return replace(mount, source=self.names(mount.source, "volume")) if mount.source else mount
+
+    def run(
+        self, logical: str, image: str, command: Sequence[str] = (), volumes: Sequence[Mount] = ()
+    ) -> str:
+        """Create and start a container under a reserved name; its id.
+
+        Raises:
+            NameTaken: something bears the name.
+        """
+        mounts = tuple(self.mount(mount) for mount in volumes)
+        for mount in volumes:
+            if mount.source:
+                self.create_volume(mount.source)
+        spec = ContainerSpec(self.names(logical), self.image(image), tuple(command), mounts)
+        return self._start(spec)
+
+    def _start(self, spec: ContainerSpec) -> str:
+        spec = replace(spec, labels={**spec.labels, **self.session.labels()})
+        try:
+            made = self.engine.create_container(spec)
+        except Conflict as error:
+            raise NameTaken("container", spec.name) from error
+        self.session.journal.made("container", spec.name, made)
+        self.note_mounts(made)
+        self.engine.start(made)
+        return made
+
+    @contextlib.contextmanager
+    def scratch(
+        self,
+        image: str,
+        command: Sequence[str] = (),
+        volumes: Sequence[Mount] = (),
+        **options: object,
+    ) -> Iterator[str]:
+        """A container for as long as the block runs, under a name that is used once; its id.
+
+        Sources of `volumes` are taken as they are. Its anonymous volumes go with it.
+        """
+        for _progress in self.prepare(image):
+            pass
+        name = self.names.fresh("trial")
+        spec = ContainerSpec(name, self.image(image), tuple(command), tuple(volumes))
+        made = self._start(replace(spec, **options))  # type: ignore[arg-type]
+        try:
+            yield made
+        finally:
+            with contextlib.suppress(NotFound):
+                self.engine.remove_container(made, force=True, volumes=True)
+            self.session.journal.release("container", name)
+
+    def note_mounts(self, ref: str) -> None:
+        """Journal the anonymous volumes of one of our containers: no label of Docker's says whose they are."""
+        container = self.engine.container(ref)
+        if container is None or not any(mount.type == "volume" for mount in container.mounts):
+            return
+        sharers = [view for ref in container.volumes_from if (view := self.engine.container(ref))]
+        for volume in anonymous_volumes(container, self.engine.volumes(), sharers):
+            self.session.journal.anonymous(volume.name, volume.created)
+
+    def container(self, logical: str) -> ContainerView | None:
+        """The container under a logical name, whoever made it, or None."""
+        return self.engine.container(self.names(logical))
+
+    def ours(self, kind: Kind, name: str, labels: Mapping[str, str]) -> bool:
+        """Whether we made what bears this name, rather than somebody by hand."""
+        wanted = self.session.labels()
+        return (kind, name) in self.session.journal.state().made and all(
+            labels.get(key) == wanted[key] for key in (SESSION_LABEL, HOME_LABEL)
+        )
+
+    def exec(self, logical: str, *argv: str) -> ExecResult:
+        """Run a program in a container and wait for it; its exit code is the caller's to judge."""
+        return self.engine.run(self.names(logical), argv)
+
+    def succeeded(self, argv: Sequence[str], result: ExecResult) -> ExecResult:
+        """The result, where the program succeeded.
+
+        Raises:
+            CommandFailed: it did not; carries its own message.
+        """
+        if result.code != 0:
+            raise CommandFailed(argv, result)
+        return result
+
+    # volumes
+
+    def create_volume(self, logical: str) -> str:
+        """Create a volume under a reserved name, or find the one that we made; its name.
+
+        Raises:
+            NameTaken: somebody else's volume bears the name. Docker answers a create with it all the same.
+        """
+        name = self.names(logical, "volume")
+        made = self.engine.create_volume(name, self.session.labels())
+        if made.labels.get(SESSION_LABEL) != self.session.id:
+            raise NameTaken("volume", name)
+        self.session.journal.made("volume", name, made.created)
+        return name
+
+    @contextlib.contextmanager
+    def scratch_volume(self) -> Iterator[str]:
+        """A volume for as long as the block runs; its name."""
+        fresh = self.names.fresh("trial", "volume")
+        made = self.engine.create_volume(fresh, self.session.labels())
+        if made.labels.get(SESSION_LABEL) != self.session.id:
+            self.session.journal.release("volume", fresh)
+            raise NameTaken("volume", fresh)
+        self.session.journal.made("volume", fresh, made.created)
+        try:
+            yield fresh
+        finally:
+            with contextlib.suppress(NotFound):
+                self.engine.remove_volume(fresh)
+            self.session.journal.release("volume", fresh)
+
+    # commands
+
+    def do(self, *commands: Command) -> None:
+        """Perform commands, one after the other."""
+        for command in commands:
+            for _step in command.perform(self):
+                pass
+
+    def line(self, command: Command) -> str:
+        """The docker line of a command, as one would type it."""
+        return shlex.join(command.argv(self))

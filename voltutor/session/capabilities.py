@@ -1,0 +1,117 @@
+"""Capabilities: what an engine can do, each found out by trying it, once per engine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voltutor.engine import Mount
+from voltutor.errors import VoltutorError
+from voltutor.text import _, tr
+
+if TYPE_CHECKING:
+    from voltutor.session.bench import Bench
+
+HOST_PATHS = "host_paths"
+PUBLISHED_PORTS = "published_ports"
+SUBPATH = "subpath"
+REFLINK = "reflink"
+DROP_CACHES = "drop_caches"
+
+ANSWER_LIMIT = 3.0
+"""Seconds that a published port has to answer."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Whether an engine can do something, and how that was found out; None where it could not be tried."""
+
+    name: str
+    available: bool | None
+    why: str
+
+
+def _host_paths(bench: Bench) -> Capability:
+    token = secrets.token_hex(8)
+    folder = bench.session.folder / "files"
+    folder.mkdir(exist_ok=True)
+    probe = folder / f"probe-{token}"
+    probe.write_text(token)
+    try:
+        with bench.scratch("lab", (), [Mount("/probe", str(probe), "ro")]) as container:
+            seen = bench.engine.run(container, ["cat", "/probe"])
+    finally:
+        probe.unlink()
+    if seen.code == 0 and seen.text == token:
+        return Capability(HOST_PATHS, True, tr(_("a file of this machine was read in a container")))
+    return Capability(HOST_PATHS, False, tr(_("a file of this machine did not show in a container")))
+
+
+def _published_ports(bench: Bench) -> Capability:
+    serve = ("httpd", "-f", "-p", "8080", "-h", "/etc")
+    with bench.scratch("lab", serve, network=None, ports=(8080,)) as container:
+        port = bench.engine.port(container, 8080)
+        if port is None:
+            return Capability(PUBLISHED_PORTS, False, tr(_("the engine published no port")))
+        until = time.monotonic() + ANSWER_LIMIT
+        while time.monotonic() < until:
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                    connection.sendall(b"GET /passwd HTTP/1.0\r\n\r\n")
+                    if b"200" in connection.recv(64):
+                        return Capability(
+                            PUBLISHED_PORTS, True, tr(_("a web server in a container answered"))
+                        )
+            except OSError:
+                continue
+    return Capability(PUBLISHED_PORTS, False, tr(_("a published port did not answer")))
+
+
+def _subpath(bench: Bench) -> Capability:
+    # Volume subpaths came with API 1.45 (moby, docs/api/version-history.md); older engines ignore the field.
+    able = bench.engine.serves("1.45")
+    return Capability(SUBPATH, able, tr(_("the engine speaks API {api}"), api=bench.engine.info.api))
+
+
+def _reflink(bench: Bench) -> Capability:
+    clone = ["sh", "-c", "dd if=/dev/urandom of=/a bs=1M count=1 && exec /usr/bin/cp --reflink=always /a /b"]
+    with bench.scratch("lab") as container:
+        tried = bench.engine.run(container, clone)
+    if tried.code == 0:
+        return Capability(REFLINK, True, tr(_("a file in a container layer was cloned")))
+    return Capability(REFLINK, False, tried.message.splitlines()[-1])
+
+
+def _drop_caches(bench: Bench) -> Capability:
+    switch = Path("/proc/sys/vm/drop_caches")
+    same_kernel = bench.engine.info.kernel == platform.release() and bench.engine.url.startswith("unix://")
+    if not same_kernel:
+        return Capability(DROP_CACHES, False, tr(_("the engine runs on another kernel")))
+    able = os.access(switch, os.W_OK)
+    return Capability(
+        DROP_CACHES, able, tr(_("{path} is writable") if able else _("{path} is not writable"), path=switch)
+    )
+
+
+PROBES: dict[str, Callable[[Bench], Capability]] = {
+    HOST_PATHS: _host_paths,
+    PUBLISHED_PORTS: _published_ports,
+    SUBPATH: _subpath,
+    REFLINK: _reflink,
+    DROP_CACHES: _drop_caches,
+}
+
+
+def probe(bench: Bench, name: str) -> Capability:
+    """Try it. A probe that fails for another reason leaves the answer open and says why."""
+    try:
+        return PROBES[name](bench)
+    except VoltutorError as error:
+        return Capability(name, None, error.what)

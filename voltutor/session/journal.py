@@ -1,0 +1,140 @@
+"""The journal: what this session has reserved and made, one JSON line each, on disk before the engine is
+asked. After a crash it alone tells what is ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from voltutor.home import locked
+
+Kind = Literal["container", "volume", "image"]
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A name that was free on the engine when it was reserved; `step` is what it was reserved for."""
+
+    kind: Kind
+    name: str
+    logical: str
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """What the journal's lines add up to.
+
+    Attributes:
+        reserved: by kind and name; what bears such a name is ours or was made by hand for us.
+        made: by kind and name, the id that the engine gave. A volume has no id: its creation time stands in.
+        anonymous: anonymous volumes by name, with their creation time.
+    """
+
+    reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
+    made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
+    anonymous: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, kind: Kind, logical: str) -> str | None:
+        """The name that is reserved for a logical name."""
+        found = (r.name for r in self.reserved.values() if r.kind == kind and r.logical == logical)
+        return next(found, None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is reserved and nothing known to be ours."""
+        return not (self.reserved or self.made or self.anonymous)
+
+
+class Journal:
+    """An append-only file that several kernels of one home may write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = path.with_suffix(".lock")
+        self._seen: tuple[int, int, int] | None = None
+        self._state = JournalState()
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Before a create: from here on what bears this name is ours."""
+        self._append(
+            op="reserve",
+            kind=reservation.kind,
+            name=reservation.name,
+            logical=reservation.logical,
+            step=reservation.step,
+        )
+
+    def made(self, kind: Kind, name: str, id: str) -> None:  # noqa: A002 - Docker's own word
+        """After a create: the engine gave this id."""
+        self._append(op="made", kind=kind, name=name, id=id)
+
+    def anonymous(self, name: str, created: str) -> None:
+        """An anonymous volume of one of our containers."""
+        if self.state().anonymous.get(name) != created:
+            self._append(op="anonymous", name=name, created=created)
+
+    def gone(self, kind: Kind, name: str) -> None:
+        """It was removed; its reservation stands."""
+        self._append(op="gone", kind=kind, name=name)
+
+    def release(self, kind: Kind, name: str) -> None:
+        """The name is no longer ours: somebody else took it first, or we are done with it."""
+        self._append(op="release", kind=kind, name=name)
+
+    def _append(self, **record: str) -> None:
+        line = json.dumps(record, ensure_ascii=False) + "\n"
+        with locked(self._lock), self.path.open("ab") as file:
+            # A writer killed within a line leaves it without its end: close it, so that it spoils itself only.
+            if file.tell() and not self.path.read_bytes().endswith(b"\n"):
+                file.write(b"\n")
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def state(self) -> JournalState:
+        """What stands in the file now, other kernels' lines included."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return JournalState()
+        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if seen != self._seen:
+            self._state, self._seen = _fold(self.path.read_text(encoding="utf-8", errors="replace")), seen
+        return self._state
+
+    def compact(self) -> None:
+        """Forget everything: for a session of which nothing is left."""
+        with locked(self._lock):
+            self.path.unlink(missing_ok=True)
+            self._seen, self._state = None, JournalState()
+
+
+def _fold(text: str) -> JournalState:
+    reserved: dict[tuple[Kind, str], Reservation] = {}
+    made: dict[tuple[Kind, str], str] = {}
+    anonymous: dict[str, str] = {}
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # the line that a crash cut; the engine was not asked yet
+        key = (record.get("kind"), record["name"])
+        match record["op"]:
+            case "reserve":
+                reserved[key] = Reservation(*key, record["logical"], record.get("step", ""))
+            case "made":
+                made[key] = record["id"]
+            case "anonymous":
+                anonymous[record["name"]] = record["created"]
+            case "gone":
+                made.pop(key, None)
+                anonymous.pop(record["name"], None)
+            case "release":
+                reserved.pop(key, None)
+                made.pop(key, None)
+    return JournalState(reserved, made, anonymous)

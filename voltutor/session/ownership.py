@@ -1,0 +1,56 @@
+"""Whose a thing is: pure functions over what the engine shows and the journal knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from voltutor.engine import ContainerView, VolumeView
+
+SESSION_LABEL = "io.voltutor.session"
+HOME_LABEL = "io.voltutor.home"
+STEP_LABEL = "io.voltutor.step"
+
+# Engines name an anonymous volume by 32 random bytes in hex (moby, pkg/stringid).
+_ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")
+
+# A volume's creation time is cut to the second, its container's is not.
+_SLACK = timedelta(seconds=2)
+
+
+def _time(stamp: str) -> datetime | None:
+    try:
+        # Go prints nanoseconds; Python reads up to six digits of a fraction.
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", stamp))
+    except ValueError:
+        return None
+
+
+def anonymous_volumes(
+    container: ContainerView, volumes: Iterable[VolumeView], sharers: Iterable[ContainerView] = ()
+) -> tuple[VolumeView, ...]:
+    """The anonymous volumes that came into being with this container.
+
+    Not among them: what its create call named, what it shares with `sharers` (the containers of its
+    `--volumes-from`), and what is older than the container, however it is named or labelled.
+    """
+    shared = {mount.name for sharer in sharers for mount in sharer.mounts}
+    names = {
+        mount.name
+        for mount in container.mounts
+        if mount.type == "volume"
+        and mount.name
+        and _ANONYMOUS_NAME.fullmatch(mount.name)
+        and mount.name not in container.named_sources
+        and mount.name not in shared
+    }
+    born = _time(container.created)
+    return tuple(
+        volume
+        for volume in volumes
+        if volume.name in names
+        and born is not None
+        and (made := _time(volume.created)) is not None
+        and made >= born - _SLACK
+    )

@@ -1,0 +1,69 @@
+"""Watch an engine's events: what a learner types in a terminal is seen here, and the engine's going too."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from voltutor.engine import EngineError, Event
+from voltutor.errors import VoltutorError
+from voltutor.session.bench import Bench
+
+RETRY = 1.0
+"""Seconds between two looks for an engine that has gone."""
+
+# What a container's state, or that of its files, may have changed by; the rest is noise (exec_create, top…).
+_ACTIONS = ("create", "start", "die", "destroy", "rename", "exec_die", "tag", "untag", "delete", "remove")
+
+
+class Watch:
+    """A thread that reports each relevant event of one bench, and whether the engine is there.
+
+    `changed` and `presence` are called on this thread, so they must only start or flag something.
+    """
+
+    def __init__(self, bench: Bench, changed: Callable[[], None], presence: Callable[[bool], None]) -> None:
+        self._bench, self._changed, self._presence = bench, changed, presence
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching; the thread ends at the next event or look."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(EngineError), self._bench.engine.events() as events:
+                self._presence(True)
+                self._changed()
+                for event in events:
+                    if self._stop.is_set():
+                        return
+                    if self._concerns_us(event):
+                        self._changed()
+            if not self._answers():
+                self._presence(False)
+            self._stop.wait(RETRY)
+
+    def _answers(self) -> bool:
+        try:
+            self._bench.engine.ping()
+        except EngineError:
+            return False
+        return True
+
+    def _concerns_us(self, event: Event) -> bool:
+        if event.action.split(":")[0] not in _ACTIONS:
+            return False
+        state = self._bench.session.journal.state()
+        if event.type == "image":
+            return True
+        key = ("container" if event.type == "container" else "volume", event.name or event.id)
+        ours = key in state.reserved or event.id in state.anonymous
+        if ours and event.type == "container" and event.action in ("create", "start"):
+            # A typed command puts no label on its anonymous volumes: they are journalled while they are seen.
+            with contextlib.suppress(VoltutorError):
+                self._bench.note_mounts(event.id)
+        return ours
