@@ -1,6 +1,7 @@
 """Measuring: workloads, the places where they write, and experiments of paired trials on a bench."""
 
 from voltutor.measure.circumstances import circumstances
+from voltutor.measure.command import Measure
 from voltutor.measure.experiment import Experiment, Update
 from voltutor.measure.places import LAYER, PLACES, VOLUME, Place, place
 from voltutor.measure.workloads import (
@@ -21,6 +22,7 @@ __all__ = [
     "VOLUME",
     "WORKLOADS",
     "Experiment",
+    "Measure",
     "Place",
     "Update",
     "Workload",

@@ -23,12 +23,14 @@ from voltutor.text import _, tr
 
 @dataclass(frozen=True)
 class Update:
-    """The result so far, and what is going on; `done` of `total` pairs per size, 0 where not yet known."""
+    """The result so far, and what is going on; `done` of `total` pairs per size, 0 where not yet known;
+    `pair` where the text says which pair is being measured."""
 
     result: Result
     text: str = ""
     done: int = 0
     total: int = 0
+    pair: bool = False
 
 
 class TrialFailed(VoltutorError):
@@ -87,7 +89,7 @@ class Experiment:
                 return
             for so_far, text in self._round(stage, result, number, began):
                 result = so_far
-                yield Update(result, text, number, total)
+                yield Update(result, text, number, total, pair=True)
             if len(result.of_size(result.sizes[0])) == PILOT and result.planned is None:
                 result = self._plan(result, time.monotonic() - began)
                 text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=result.planned)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from voltutor.plots.style import GUESS, PLACE_STYLE, add_caption, figure, place_title, seconds, style
-from voltutor.results import Interval, Result, median_interval
+from voltutor.plots.style import GUESS, PLACE_STYLE, add_caption, figure, place_title, style
+from voltutor.results import Interval, Result, duration, median_interval
 from voltutor.text import _, tr
 
 MIB = 1 << 20
@@ -45,7 +45,7 @@ def growth(result: Result, guess: float | None = None, guess_size: int = 256 * M
             _fit(axes, result, place, sizes)
         if guess:
             axes.plot([guess_size], [guess], marker="*", markersize=15, linestyle="", color=GUESS,
-                      markeredgecolor="white", label=tr(_("your guess: {guess}"), guess=seconds(guess)))  # fmt: skip
+                      markeredgecolor="white", label=tr(_("your guess: {guess}"), guess=duration(guess)))  # fmt: skip
         axes.set_title(tr(_("One 4 KiB write to a file of the image, by the file's size")))
         axes.set_xlabel(tr(_("size of the file")))
         axes.set_ylabel(tr(_("time until the write is on disk")))
@@ -95,6 +95,6 @@ def _fit(axes: Axes, result: Result, place: str, sizes: list[int]) -> None:
                   color=looks["color"], label=label)  # fmt: skip
     else:
         level = median(medians)
-        label = tr(_("the same for every size: {level}"), level=seconds(level))
+        label = tr(_("the same for every size: {level}"), level=duration(level))
         axes.plot([sizes[0], sizes[-1]], [level, level], linewidth=1, linestyle=":", color=looks["color"],
                   label=label)  # fmt: skip

@@ -18,6 +18,7 @@ MIB = 1 << 20
 FINDINGS = {
     Finding.NO_DIFFERENCE: _("no difference shown"),
     Finding.NO_CLAIM: _("no claim: rounds resemble each other"),
+    Finding.TOO_FEW: _("too few pairs for a claim"),
 }
 
 
@@ -62,7 +63,7 @@ def _row(axes: Axes, row: int, result: Result, found: Comparison) -> None:
     axes.plot(each, [row] * len(each), linestyle="", marker="o", markersize=4, color=MUTED, alpha=0.35)
     finite = math.isfinite(found.ratio.high) and found.ratio.low > 0
     worse = found.finding is (Finding.HIGHER if result.metric == "seconds" else Finding.LOWER)
-    plain = found.finding in (Finding.NO_DIFFERENCE, Finding.NO_CLAIM)
+    plain = found.finding in FINDINGS
     colour = MUTED if plain else LAYER if worse else VOLUME
     if finite:
         axes.plot(

@@ -88,15 +88,6 @@ def add_caption(made: Figure, result: Result) -> None:
     made.supxlabel(caption(result), fontsize=7.5, color=MUTED, x=0.01, ha="left")
 
 
-def seconds(value: float) -> str:
-    """A duration with the unit that suits it and two digits that mean something."""
-    if value < 1e-3:
-        return f"{value * 1e6:.0f} µs"
-    if value < 1:
-        return f"{value * 1e3:.2g} ms" if value < 0.01 else f"{value * 1e3:.0f} ms"
-    return f"{value:.2f} s"
-
-
 def svg(made: Figure) -> str:
     """The figure as SVG text, the same for the same data."""
     with style():

@@ -20,6 +20,7 @@ from voltutor.results.statistics import (
     pairs_needed,
     sign_test,
 )
+from voltutor.results.units import duration, duration_interval
 
 __all__ = [
     "Circumstances",
@@ -32,6 +33,8 @@ __all__ = [
     "compare",
     "correlated",
     "detectable",
+    "duration",
+    "duration_interval",
     "holm",
     "load",
     "median_interval",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from voltutor.errors import UsageError
 from voltutor.home import write_atomically
 from voltutor.results.statistics import (
+    PILOT,
     Finding,
     Interval,
     correlated,
@@ -151,7 +152,9 @@ def compare(result: Result) -> tuple[Comparison, ...]:
 def _comparison(result: Result, size: int | None, logs: Sequence[float], p: float) -> Comparison:
     found = median_interval(logs)
     ratio = Interval(math.exp(found.median), math.exp(found.low), _exp(found.high))
-    if correlated(logs):
+    if len(logs) < PILOT:
+        finding = Finding.TOO_FEW
+    elif correlated(logs):
         finding = Finding.NO_CLAIM
     elif p < 0.05 and not ratio.covers(1):
         finding = Finding.HIGHER if ratio.median > 1 else Finding.LOWER
@@ -174,25 +177,26 @@ def _exp(value: float) -> float:
     return math.inf if value == math.inf else math.exp(value)
 
 
-def save(result: Result, path: Path) -> None:
-    """Write a result as JSON; a reader finds the old file or the new one."""
-    write_atomically(path, json.dumps({"schema": SCHEMA, **asdict(result)}, indent=1) + "\n")
+def save(path: Path, *results: Result) -> None:
+    """Write results as one JSON document; a reader finds the old file or the new one."""
+    document = {"schema": SCHEMA, "results": [asdict(result) for result in results]}
+    write_atomically(path, json.dumps(document, indent=1) + "\n")
 
 
-def load(path: Path) -> Result:
-    """Read a result.
+def load(path: Path) -> tuple[Result, ...]:
+    """Read the results of a file.
 
     Raises:
-        UsageError: the file is no result of a schema that this version reads.
+        UsageError: the file holds no results of a schema that this version reads.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw.pop("schema") != SCHEMA:
+        if raw["schema"] != SCHEMA:
             raise KeyError("schema")
-        return _result(raw)
+        return tuple(_result(result) for result in raw["results"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            _("{path} is not a result that this version reads ({detail})."),
+            _("{path} holds no results that this version reads ({detail})."),
             _("Give it a file that `voltutor measure --out` wrote."),
             path=path,
             detail=error,

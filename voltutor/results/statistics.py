@@ -26,6 +26,7 @@ class Finding(Enum):
     LOWER = "lower"
     NO_DIFFERENCE = "no difference shown"
     NO_CLAIM = "no claim"
+    TOO_FEW = "too few pairs"
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,18 @@ from voltutor.session.commands import Command, Exec, Progress, Remove, Run, Stop
 from voltutor.session.journal import Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
 from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes
-from voltutor.session.session import Session
+from voltutor.session.session import LEARNER, RUN, Session
 from voltutor.session.watch import Watch
 
 __all__ = [
     "DROP_CACHES",
     "HOME_LABEL",
     "HOST_PATHS",
+    "LEARNER",
     "PROBES",
     "PUBLISHED_PORTS",
     "REFLINK",
+    "RUN",
     "SESSION_LABEL",
     "SUBPATH",
     "Bench",

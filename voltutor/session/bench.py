@@ -21,6 +21,7 @@ from voltutor.engine import (
 )
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home as default_home
+from voltutor.results import Result, load
 from voltutor.session.capabilities import Capability, probe
 from voltutor.session.commands import Command, Progress
 from voltutor.session.journal import Kind, Reservation
@@ -172,7 +173,9 @@ class Bench:
             if mount.source:
                 self.create_volume(mount.source)
         spec = ContainerSpec(self.names(logical), self.image(image), tuple(command), mounts)
-        return self._start(spec)
+        made = self._start(spec)
+        self.session.journal.meet("container", spec.name)
+        return made
 
     def _start(self, spec: ContainerSpec) -> str:
         spec = replace(spec, labels={**spec.labels, **self.session.labels()})
@@ -220,7 +223,15 @@ class Bench:
 
     def container(self, logical: str) -> ContainerView | None:
         """The container under a logical name, whoever made it, or None."""
-        return self.engine.container(self.names(logical))
+        name = self.names(logical)
+        view = self.engine.container(name)
+        if view:
+            self.session.journal.meet("container", name)
+        return view
+
+    def was_there(self, logical: str, kind: Kind = "container") -> bool:
+        """Whether something was seen under a logical name: what never was can't have been removed."""
+        return (kind, self.names(logical, kind)) in self.session.journal.state().met
 
     def ours(self, kind: Kind, name: str, labels: Mapping[str, str]) -> bool:
         """Whether we made what bears this name, rather than somebody by hand."""
@@ -242,6 +253,17 @@ class Bench:
         if result.code != 0:
             raise CommandFailed(argv, result)
         return result
+
+    # results
+
+    def result_path(self, workload: str) -> Path:
+        """Where this session keeps its result of a workload; clean-up leaves it."""
+        return self.session.folder / "results" / f"{workload}.json"
+
+    def result(self, workload: str) -> Result | None:
+        """This session's result of a workload, or None."""
+        path = self.result_path(workload)
+        return load(path)[0] if path.exists() else None
 
     # volumes
 

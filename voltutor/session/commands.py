@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from voltutor.engine import Conflict, Mount
+from voltutor.results import Result
 from voltutor.session.names import NameTaken
 
 if TYPE_CHECKING:
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """A sign of life of long work: so much of so much (both 0 where unknown), and a line for the log."""
+    """A sign of life of long work: so much of so much (both 0 where unknown), a line for the log, and where
+    it measures, the result so far. `pair` marks the line that a pair of trials begins with."""
 
     text: str = ""
     done: int = 0
     total: int = 0
+    result: Result | None = None
+    pair: bool = False
 
 
 class Command(Protocol):

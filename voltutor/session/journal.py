@@ -33,11 +33,14 @@ class JournalState:
         reserved: by kind and name; what bears such a name is ours or was made by hand for us.
         made: by kind and name, the id that the engine gave. A volume has no id: its creation time stands in.
         anonymous: anonymous volumes by name, with their creation time.
+        met: by kind and name, what was seen under a reserved name, whoever made it: only what was there can
+            have been removed.
     """
 
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
     made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     anonymous: Mapping[str, str] = field(default_factory=dict)
+    met: frozenset[tuple[Kind, str]] = frozenset()
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
         """The name that is reserved for a logical name."""
@@ -77,6 +80,16 @@ class Journal:
         """An anonymous volume of one of our containers."""
         if self.state().anonymous.get(name) != created:
             self._append(op="anonymous", name=name, created=created)
+
+    def meet(self, kind: Kind, name: str) -> None:
+        """Something was seen under a reserved name."""
+        if (kind, name) not in self.state().met:
+            self._append(op="meet", kind=kind, name=name)
+
+    def forget(self, kind: Kind, name: str) -> None:
+        """For a step that begins anew: what was seen under the name no longer counts."""
+        if (kind, name) in self.state().met:
+            self._append(op="forget", kind=kind, name=name)
 
     def gone(self, kind: Kind, name: str) -> None:
         """It was removed; its reservation stands."""
@@ -118,6 +131,7 @@ def _fold(text: str) -> JournalState:
     reserved: dict[tuple[Kind, str], Reservation] = {}
     made: dict[tuple[Kind, str], str] = {}
     anonymous: dict[str, str] = {}
+    met: set[tuple[Kind, str]] = set()
     for line in text.splitlines():
         try:
             record = json.loads(line)
@@ -131,10 +145,14 @@ def _fold(text: str) -> JournalState:
                 made[key] = record["id"]
             case "anonymous":
                 anonymous[record["name"]] = record["created"]
+            case "meet":
+                met.add(key)
+            case "forget":
+                met.discard(key)
             case "gone":
                 made.pop(key, None)
                 anonymous.pop(record["name"], None)
             case "release":
                 reserved.pop(key, None)
                 made.pop(key, None)
-    return JournalState(reserved, made, anonymous)
+    return JournalState(reserved, made, anonymous, frozenset(met))

@@ -1,0 +1,120 @@
+"""The command line: a short function a command. Errors are one sentence on what is wrong and one on what to
+do; exit codes are 0 done, 1 failed, 2 wrong usage, 3 no engine that can do this."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from voltutor import __version__
+from voltutor.errors import VoltutorError
+from voltutor.text import _, tr
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help=tr(_("show a traceback where something fails")))
+    engine = argparse.ArgumentParser(add_help=False, parents=[common])
+    engine.add_argument(
+        "--engine", metavar="URL", help=tr(_("auto, docker, or a URL such as unix:///var/run/docker.sock"))
+    )
+    parser = argparse.ArgumentParser(prog="voltutor", description=tr(_("A lab kit on Docker storage.")))
+    parser.add_argument("--version", action="version", version=f"voltutor {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, parent: argparse.ArgumentParser = engine) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[parent])
+
+    doctor = command("doctor", tr(_("what this machine has, and what the labs need")))
+    doctor.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
+
+    lab = command("lab", tr(_("open the labs in JupyterLab")))
+    lab.add_argument("--no-browser", action="store_true", help=tr(_("print the URL only")))
+    lab.add_argument("--port", type=int, default=8888, help=tr(_("the first port to try")))
+    lab.add_argument("--language", help=tr(_("the language of the labs, such as zh")))
+
+    run = command("run", tr(_("execute labs without a browser")))
+    run.add_argument(
+        "labs", nargs="*", metavar="LAB", help=tr(_("a lab's name or its notebook; all without"))
+    )
+    run.add_argument("--out", default="out", metavar="DIR", help=tr(_("where notebooks, HTML and plots go")))
+
+    measure = command("measure", tr(_("measure workloads in pairs of places")))
+    measure.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=tr(_("first-write without")))
+    measure.add_argument(
+        "--places", default="layer,volume", metavar="A,B", help=tr(_("two places to compare"))
+    )
+    measure.add_argument(
+        "--budget", type=float, default=60.0, metavar="SECONDS", help=tr(_("for each workload; 60 without"))
+    )
+    measure.add_argument("--out", metavar="FILE.json", help=tr(_("write the results")))
+    measure.add_argument("--plot", metavar="FILE.png|svg", help=tr(_("draw the results")))
+
+    fio = command("fio", tr(_("read fio's output of any version")), common)
+    fio.add_argument("file", nargs="?", default="-", metavar="FILE", help=tr(_("- or nothing reads stdin")))
+    fio.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
+
+    clean = command("clean", tr(_("remove what this kit made")))
+    which = clean.add_mutually_exclusive_group()
+    which.add_argument("--session", metavar="ID", help=tr(_("one session of this home only")))
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help=tr(_("every session of this home, and what was made by hand for a step")),
+    )
+    clean.add_argument("--dry-run", action="store_true", help=tr(_("list only")))
+    clean.add_argument("--yes", action="store_true", help=tr(_("don't ask")))
+    clean.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
+
+    images = command("images", tr(_("the lab images on the engine")))
+    actions = images.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (("list", _("what is there")), ("build", _("make what is missing"))):
+        action = actions.add_parser(name, help=tr(text), parents=[engine])
+        if name == "build":
+            action.add_argument("keys", nargs="*", metavar="IMAGE", help=tr(_("lab and files without")))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    arguments = _parser().parse_args(argv)
+    if getattr(arguments, "language", None):
+        os.environ["VOLTUTOR_LANGUAGE"] = arguments.language
+    try:
+        return _dispatch(arguments)
+    except VoltutorError as error:
+        if arguments.debug:
+            raise
+        print(f"voltutor: {error.what}", file=sys.stderr)
+        if error.mend:
+            print(f"  {error.mend}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(tr(_("Stopped. Nothing is lost; `voltutor clean` removes what was made.")), file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read us has read enough; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    # Each command is imported when it is called: `voltutor fio` needs neither docker nor matplotlib.
+    match arguments.command:
+        case "doctor":
+            from voltutor.cli.doctor import doctor as called
+        case "lab":
+            from voltutor.cli.lab import lab as called
+        case "run":
+            from voltutor.cli.run import run as called
+        case "measure":
+            from voltutor.cli.measure import measure as called
+        case "fio":
+            from voltutor.cli.fio import fio as called
+        case "clean":
+            from voltutor.cli.clean import clean as called
+        case _:
+            from voltutor.cli.images import images as called
+    return called(arguments)

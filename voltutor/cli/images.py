@@ -1,0 +1,26 @@
+"""`voltutor images`: the lab images on the engine."""
+
+from __future__ import annotations
+
+import argparse
+
+from voltutor.engine import find
+from voltutor.session import Bench
+from voltutor.session.bench import REPOSITORIES
+from voltutor.text import _, tr
+
+
+def images(arguments: argparse.Namespace) -> int:
+    """List them, or make those that are missing."""
+    bench = Bench(find(arguments.engine))
+    if arguments.action == "build":
+        for sign in bench.prepare(*(arguments.keys or ["lab", "files"])):
+            print(sign.text)
+    for key in REPOSITORIES:
+        tag = bench.image(key)
+        there = bench.engine.image(tag)
+        if there:
+            print(f"{key:10} {tag} {there.size / (1 << 20):.0f} MiB")
+        else:
+            print(f"{key:10} {tag} {tr(_('not there'))}")
+    return 0

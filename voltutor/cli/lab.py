@@ -1,0 +1,219 @@
+"""`voltutor lab`: JupyterLab with a home, settings and workspaces of its own, the first notebook executed
+before it is opened, so that its cards are live."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voltutor.cli.notebooks import copied
+from voltutor.cli.warm import warm
+from voltutor.engine import find
+from voltutor.errors import VoltutorError
+from voltutor.home import home, write_atomically
+from voltutor.text import _, tr
+
+START_LIMIT = 90.0
+"""Seconds that the server may take to answer."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server of this home."""
+
+    port: int
+    token: str
+    pid: int
+
+    @property
+    def base(self) -> str:
+        """Its URL, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, notebook: Path) -> str:
+        """The URL that opens a notebook."""
+        return f"{self.base}/lab/tree/{notebook.name}?token={self.token}"
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """Start the server, or find the one that runs; print its URL; stay until it ends."""
+    engine = find(arguments.engine)
+    folder = home()
+    notebooks = copied(folder)
+    running = _running(folder)
+    if running:
+        print(tr(_("A server for this home is running already.")))
+        _announce(running, notebooks[0], arguments)
+        return 0
+    env = _environment(folder, engine.url)
+    _settings(folder)
+    port = _free_port(arguments.port)
+    if port != arguments.port:
+        print(tr(_("Port {busy} is busy; taking {port}."), busy=arguments.port, port=port))
+    token = secrets.token_hex(16)
+    with _server(folder, port, token, env) as (process, server):
+        print(tr(_("{engine} answers at {url}."), engine=engine.info.title, url=engine.url))
+        warm(
+            server.base,
+            server.token,
+            notebooks[0],
+            folder / "jupyter" / "data",
+            folder / "jupyter" / "runtime",
+        )
+        _announce(server, notebooks[0], arguments)
+        print(tr(_("Ctrl+C stops it; nothing is lost.")), flush=True)
+        return process.wait() and 1
+
+
+def _announce(server: Server, notebook: Path, arguments: argparse.Namespace) -> None:
+    url = server.url(notebook)
+    print(f"\n{url}\n", flush=True)
+    if os.environ.get("SSH_CONNECTION"):
+        host = socket.gethostname()
+        print(
+            tr(
+                _("From your own machine: ssh -N -L {port}:127.0.0.1:{port} {host}"),
+                port=server.port,
+                host=host,
+            )
+        )
+    display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if display and not arguments.no_browser:
+        webbrowser.open(url)
+
+
+def _environment(folder: Path, engine_url: str) -> dict[str, str]:
+    """Everything of Jupyter's and IPython's under the home: the learner's own set-up has no part in this, and
+    keeps nothing of ours."""
+    jupyter = folder / "jupyter"
+    own = {
+        "VOLTUTOR_HOME": str(folder),
+        "VOLTUTOR_ENGINE": engine_url,
+        # What is typed in JupyterLab's own terminal goes to the same engine.
+        "DOCKER_HOST": engine_url,
+        "JUPYTER_CONFIG_DIR": str(jupyter / "config"),
+        "JUPYTER_DATA_DIR": str(jupyter / "data"),
+        "JUPYTER_RUNTIME_DIR": str(jupyter / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(jupyter / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(jupyter / "workspaces"),
+        "IPYTHONDIR": str(jupyter / "ipython"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    return {**os.environ, **own}
+
+
+def _settings(folder: Path) -> None:
+    """No news toast, no tabs of yesterday, no telemetry; what the learner sets later stays."""
+    settings = folder / "jupyter" / "settings" / "@jupyterlab"
+    wanted: Mapping[str, dict[str, Any]] = {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"recordTiming": False, "windowingMode": "defer"},
+    }
+    for name, value in wanted.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        if not path.exists():
+            write_atomically(path, json.dumps(value))
+    for stale in (folder / "jupyter" / "workspaces").glob("*.jupyterlab-workspace"):
+        stale.unlink()
+
+
+def _free_port(first: int) -> int:
+    """The first port from here on that nothing listens on.
+
+    Raises:
+        VoltutorError: none of the next hundred is free.
+    """
+    for port in range(first, first + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise VoltutorError(_("No port from {first} on is free."), _("Name another with --port."), first=first)
+
+
+@contextlib.contextmanager
+def _server(
+    folder: Path, port: int, token: str, env: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Server]]:
+    """The server process, answering; ended with the block."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root:
+        print(tr(_("You are root, so JupyterLab is started with --allow-root.")))
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
+        *(
+            f"--ServerApp.root_dir={folder / 'labs'}",
+            "--LabApp.news_url=None",
+            "--LabApp.collaborative=False",
+        ),
+        *(["--allow-root"] if root else []),
+    ]
+    log = folder / "jupyter" / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        # A session of its own: Ctrl+C reaches us alone, and we end it in an orderly way.
+        process = subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True)
+    server = Server(port, token, process.pid)
+    try:
+        _await(server, process, log)
+        write_atomically(folder / "server.json", json.dumps(server.__dict__))
+        (folder / "server.json").chmod(0o600)
+        yield process, server
+    finally:
+        (folder / "server.json").unlink(missing_ok=True)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _await(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_LIMIT
+    while time.monotonic() < until and process.poll() is None:
+        if _answers(server):
+            return
+        time.sleep(0.1)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
+    raise VoltutorError(
+        _("JupyterLab did not start: {line}"), _("Its whole log is in {log}."), line=last[0], log=log
+    )
+
+
+def _answers(server: Server) -> bool:
+    url = f"{server.base}/api/status?token={server.token}"
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http URL
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _running(folder: Path) -> Server | None:
+    """The server that runs for this home, if one does."""
+    try:
+        server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return server if _answers(server) else None

@@ -1,0 +1,102 @@
+"""`voltutor measure`: workloads in two places, in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from voltutor.engine import find
+from voltutor.errors import UsageError
+from voltutor.measure import Measure, place, workload
+from voltutor.results import Finding, Result, compare, duration_interval, save
+from voltutor.session import Bench
+from voltutor.text import _, tr
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """Measure, print each comparison, and write what was asked for."""
+    names = arguments.places.split(",")
+    if len(names) != 2 or names[0] == names[1]:
+        raise UsageError(
+            _("--places takes two places, not {given!r}."), _("Write layer,volume."), given=arguments.places
+        )
+    a, b = (place(name.strip()) for name in names)
+    wanted = [workload(name) for name in arguments.workloads or ["first-write"]]
+    if arguments.plot and Path(arguments.plot).suffix not in (".png", ".svg"):
+        raise UsageError(
+            _("A plot is written as .png or .svg, not as {name}."),
+            _("Change its suffix."),
+            name=arguments.plot,
+        )
+    if arguments.budget <= 0:
+        raise UsageError(_("A budget is more than 0 seconds."), _("Write --budget 60."))
+    bench = Bench(find(arguments.engine))
+    console = Console()
+    results: list[Result] = []
+    try:
+        for work in wanted:
+            command = Measure(work, a, b, arguments.budget)
+            _measure(console, bench, command, tr(work.title), results)
+    finally:
+        # What was measured is kept, whatever ended it.
+        _write(arguments, results)
+    for result in results:
+        _report(console, result)
+    return 0
+
+
+def _measure(console: Console, bench: Bench, command: Measure, title: str, results: list[Result]) -> None:
+    console.print(f"[bold]{title}[/]: {tr(command.workload.isolates)}", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    results.append(Result(command.workload.name, (command.a.name, command.b.name), command.workload.metric))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(tr(_("pairs")), total=None)
+        for sign in command.perform(bench):
+            if sign.result is not None:
+                results[-1] = sign.result
+            # While pairs run the bar says which; what else is said (images made, the plan) stays on screen.
+            if sign.text and not sign.pair:
+                console.print(f"  {sign.text}", highlight=False)
+            progress.update(task, completed=sign.done, total=sign.total or None)
+
+
+def _write(arguments: argparse.Namespace, results: list[Result]) -> None:
+    measured = [result for result in results if result.pairs]
+    if not measured:
+        return
+    if arguments.out:
+        save(Path(arguments.out), *measured)
+    if arguments.plot:
+        from voltutor import plots
+
+        path = Path(arguments.plot)
+        plots.save(plots.ratios(measured), path)
+        for result in measured:
+            if result.sizes != (None,):
+                plots.save(
+                    plots.growth(result), path.with_name(f"{path.stem}-{result.workload}{path.suffix}")
+                )
+
+
+WORDS = {
+    Finding.NO_DIFFERENCE: _("no difference shown (a ratio of {detectable:.2f} would have been)"),
+    Finding.NO_CLAIM: _("no claim: successive rounds resemble each other"),
+    Finding.TOO_FEW: _("too few pairs for a claim"),
+}
+
+
+def _report(console: Console, result: Result) -> None:
+    for found in compare(result):
+        size = f" {found.size // (1 << 20)} MiB" if found.size else ""
+        if result.metric == "seconds":
+            values = f"{duration_interval(found.a)} / {duration_interval(found.b)}"
+        else:
+            values = f"{found.a.median:.0f} / {found.b.median:.0f} IOPS"
+        word = tr(WORDS.get(found.finding, ""), detectable=found.detectable) if found.finding in WORDS else ""
+        ratio = f"{found.ratio.median:.2f} [{found.ratio.low:.2f}, {found.ratio.high:.2f}]"
+        where = " / ".join(result.places)
+        line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
+        console.print(line.rstrip(), highlight=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""`voltutor run`: labs executed without a browser, in a session of their own that leaves nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+
+from voltutor import cleanup
+from voltutor.cli.notebooks import copied
+from voltutor.engine import Engine, EngineGone, find
+from voltutor.errors import UsageError, VoltutorError
+from voltutor.home import home
+from voltutor.results import load
+from voltutor.session import RUN, Session
+from voltutor.text import _, tr
+
+CELL_LIMIT = 1200
+"""Seconds that one cell may take."""
+
+
+class RunFailed(VoltutorError):
+    """A cell of a lab ended with an error."""
+
+
+class RunLostEngine(RunFailed):
+    """The engine went in the middle of a run."""
+
+    exit_code = 3
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Execute each lab, write the notebook, a page and the plots, and remove what was made."""
+    engine = find(arguments.engine)
+    notebooks = _notebooks(arguments.labs)
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    session = Session.begin(home(), engine, RUN)
+    print(tr(_("{engine} at {url}, session {id}"), engine=engine.info.title, url=engine.url, id=session.id))
+    try:
+        for path in notebooks:
+            _execute(path, out, engine, session)
+    finally:
+        _plots(session, out)
+        _sweep(engine, session)
+    print(tr(_("Done: {out}"), out=out))
+    return 0
+
+
+def _notebooks(names: list[str]) -> list[Path]:
+    """The notebooks by a lab's id, by a path, or all."""
+    ours = {path.stem: path for path in copied(home())}
+    if not names:
+        return list(ours.values())
+    found = []
+    for name in names:
+        path = Path(name)
+        if path.suffix == ".ipynb" and path.is_file():
+            found.append(path)
+        elif path.stem in ours or name in ours:
+            found.append(ours.get(name) or ours[path.stem])
+        else:
+            raise UsageError(
+                _("There is no lab {name}."), _("Take one of: {names}."), name=name, names=", ".join(ours)
+            )
+    return found
+
+
+def _execute(path: Path, out: Path, engine: Engine, session: Session) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    steps = sum(cell.cell_type == "code" for cell in notebook.cells)
+    count = 0
+
+    def told(cell: Any, cell_index: int) -> None:
+        nonlocal count
+        if cell.cell_type == "code":
+            count += 1
+            print(f"  {path.stem} {count}/{steps}: {cell.source.splitlines()[-1][:60]}", flush=True)
+
+    env = {
+        "VOLTUTOR_HEADLESS": "1",
+        "VOLTUTOR_HOME": str(home()),
+        "VOLTUTOR_ENGINE": engine.url,
+        "VOLTUTOR_SESSION": session.id,
+        # The learner's own IPython profile, with its start-up files and history, has no part in this.
+        "IPYTHONDIR": str(session.folder / "ipython"),
+    }
+    client = NotebookClient(notebook, timeout=CELL_LIMIT, kernel_name="python3", on_cell_start=told,
+                            resources={"metadata": {"path": str(path.parent)}})  # fmt: skip
+    try:
+        client.execute(env={**os.environ, **env})
+    except CellExecutionError as error:
+        lost = error.ename in (EngineGone.__name__, "NoEngine")
+        failure = RunLostEngine if lost else RunFailed
+        raise failure("{text}", _("What was executed is in {out}."), text=error.evalue, out=out) from error
+    except DeadKernelError as error:
+        raise RunFailed(
+            _("The kernel died."), _("Run `voltutor clean --all`; what was executed is in {out}."), out=out
+        ) from error
+    finally:
+        nbformat.write(notebook, out / path.name)
+        page, _resources = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+        (out / f"{path.stem}.html").write_text(page, encoding="utf-8")
+
+
+def _plots(session: Session, out: Path) -> None:
+    """The plots of what was measured, and the results themselves."""
+    for path in sorted((session.folder / "results").glob("*.json")):
+        from voltutor import plots
+
+        for result in load(path):
+            shutil.copyfile(path, out / path.name)
+            if result.sizes != (None,):
+                plots.save(plots.growth(result), out / f"{path.stem}.png")
+            plots.save(plots.ratios([result]), out / f"{path.stem}-ratios.png")
+
+
+def _sweep(engine: Engine, session: Session) -> None:
+    """Remove what this run made; what can't be removed now is left to `voltutor clean --all`."""
+    try:
+        plan = cleanup.plan(cleanup.find(engine, [session]), by_hand=True)
+        reports = list(cleanup.apply(engine, plan, [session]))
+    except EngineGone:
+        print(tr(_("The engine has gone: run `voltutor clean --all` once it is back.")), file=sys.stderr)
+        return
+    if all(report.outcome in (cleanup.Outcome.REMOVED, cleanup.Outcome.GONE) for report in reports):
+        session.end()
+    else:
+        print(tr(_("Not everything could be removed: run `voltutor clean --all`.")), file=sys.stderr)

@@ -1,0 +1,204 @@
+"""An image's layers with the layers of the containers that stand on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from voltutor.text import _, tr
+
+WIDTH = 720
+SLAB = 34
+LINE = 17
+GAP = 6
+MOST_ENTRIES = 6
+
+KINDS = {"A": _("added"), "C": _("changed"), "D": _("deleted")}
+
+
+@dataclass(frozen=True)
+class ImageLayer:
+    """A read-only layer: its digest, the line that made it, bytes."""
+
+    id: str
+    created_by: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of `docker diff`: A, C or D, the path, and a note that stands behind it."""
+
+    kind: str
+    path: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerLayer:
+    """A container's own layer: its name, what it holds, bytes; None where they are not known."""
+
+    name: str
+    entries: tuple[Entry, ...] = ()
+    size: int | None = None
+    running: bool = True
+
+
+@dataclass(frozen=True)
+class StackScene:
+    """An image by its names, its layers from the lowest up, and the containers made from it."""
+
+    names: tuple[str, ...]
+    layers: tuple[ImageLayer, ...]
+    containers: tuple[ContainerLayer, ...] = ()
+
+
+def size_text(size: int) -> str:
+    """Bytes in the unit that suits them, such as 16.0 MiB."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
+
+
+def stack_text(scene: StackScene) -> str:
+    """The same as the picture, in words."""
+    lines = [tr(_("Image {names}: {n} read-only layers."), names=", ".join(scene.names), n=len(scene.layers))]
+    lines += [
+        tr(
+            _("Layer {id}: {by}, {size}."),
+            id=_short(layer.id),
+            by=layer.created_by,
+            size=size_text(layer.size),
+        )
+        for layer in scene.layers
+    ]
+    for container in scene.containers:
+        size = "" if container.size is None else f", {size_text(container.size)}"
+        if not container.entries:
+            lines.append(
+                tr(_("Container {name}: its own layer is empty{size}."), name=container.name, size=size)
+            )
+            continue
+        listed = ", ".join(f"{tr(KINDS[e.kind])} {e.path}" for e in container.entries)
+        lines.append(
+            tr(
+                _("Container {name}: its own layer{size}: {listed}."),
+                name=container.name,
+                size=size,
+                listed=listed,
+            )
+        )
+    return "\n".join(lines)
+
+
+def stack_svg(scene: StackScene) -> str:
+    """The picture: image layers as slabs below, each container's own layer side by side above them."""
+    parts: list[str] = []
+    columns = max(len(scene.containers), 1)
+    column = (WIDTH - GAP * (columns - 1)) / columns
+    tops = [_container_height(container) for container in scene.containers]
+    y = max(tops, default=0.0)
+    for index, container in enumerate(scene.containers):
+        x = index * (column + GAP)
+        parts += _container(container, x, y - tops[index], column, tops[index])
+    if scene.containers:
+        y += GAP
+        parts.append(_rule(y))
+        y += GAP
+    for layer in reversed(scene.layers):
+        parts += _image_layer(layer, y)
+        y += SLAB + GAP
+    parts.append(_text(0, y + 12, tr(_("image {names}"), names=", ".join(scene.names)), "vt-muted"))
+    height = y + 20
+    title = escape(stack_text(scene))
+    return (
+        f'<svg class="vt-stack" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
+        f'xmlns="http://www.w3.org/2000/svg" role="img" font-family="system-ui, sans-serif" font-size="13">'
+        f"<title>{title}</title>{_STYLE}{''.join(parts)}</svg>"
+    )
+
+
+# The picture stands alone in an HTML page too, so it brings its own colours; a card may set the variables.
+_STYLE = (
+    "<style>"
+    ".vt-image{fill:var(--vt-image,#e6ebf2);stroke:var(--vt-image-edge,#9aa8ba)}"
+    ".vt-own{fill:var(--vt-own,#fff1e6);stroke:var(--vt-own-edge,#b3400a)}"
+    ".vt-ink{fill:var(--vt-ink,#22272e)}.vt-muted{fill:var(--vt-muted,#5b6573)}"
+    ".vt-mono{font-family:ui-monospace,Menlo,Consolas,monospace}"
+    ".vt-badge{fill:var(--vt-own-edge,#b3400a)}.vt-badge-text{fill:#fff;font-weight:700}"
+    "</style>"
+)
+
+
+def _text(
+    x: float, y: float, text: str, classes: str = "vt-ink", anchor: str = "start", weight: int = 400
+) -> str:
+    return (
+        f'<text x="{x:.0f}" y="{y:.0f}" class="{classes}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(text)}</text>'
+    )
+
+
+def _box(x: float, y: float, width: float, height: float, classes: str, dashed: bool = False) -> str:
+    dash = ' stroke-dasharray="5 4"' if dashed else ""
+    return (
+        f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{width - 1:.1f}" height="{height - 1:.1f}" rx="5" '
+        f'class="{classes}"{dash}/>'
+    )
+
+
+def _rule(y: float) -> str:
+    return (
+        f'<line x1="0" x2="{WIDTH}" y1="{y:.0f}" y2="{y:.0f}" stroke="var(--vt-muted,#5b6573)" '
+        f'stroke-dasharray="2 4"/>'
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _image_layer(layer: ImageLayer, y: float) -> list[str]:
+    return [
+        _box(0, y, WIDTH, SLAB, "vt-image"),
+        _text(12, y + 22, _short(layer.id), "vt-muted vt-mono"),
+        _text(122, y + 22, _cut(layer.created_by, 62)),
+        _text(WIDTH - 12, y + 22, size_text(layer.size), "vt-ink", "end", 600),
+    ]
+
+
+def _container_height(container: ContainerLayer) -> float:
+    return SLAB + LINE * max(min(len(container.entries), MOST_ENTRIES + 1), 1) + 8
+
+
+def _container(container: ContainerLayer, x: float, y: float, width: float, height: float) -> list[str]:
+    title = container.name if container.running else tr(_("{name} (stopped)"), name=container.name)
+    parts = [
+        _box(x, y, width, height, "vt-own", dashed=not container.entries),
+        _text(x + 12, y + 22, title, "vt-ink", weight=600),
+    ]
+    if container.size is not None:
+        parts.append(_text(x + width - 12, y + 22, size_text(container.size), "vt-ink", "end", 600))
+    line = y + SLAB + 13
+    if not container.entries:
+        parts.append(_text(x + 12, line, tr(_("its own layer: empty")), "vt-muted"))
+    room = int((width - 44) / 8)
+    for entry in container.entries[:MOST_ENTRIES]:
+        parts.append(
+            f'<rect x="{x + 12:.0f}" y="{line - 12:.0f}" width="16" height="15" rx="3" class="vt-badge"/>'
+            f'<text x="{x + 20:.0f}" y="{line:.0f}" class="vt-badge-text" text-anchor="middle" '
+            f'font-size="11">{escape(entry.kind)}</text>'
+        )
+        parts.append(_text(x + 34, line, _cut(f"{entry.path} {entry.note}".strip(), room), "vt-ink vt-mono"))
+        line += LINE
+    more = len(container.entries) - MOST_ENTRIES
+    if more > 0:
+        parts.append(_text(x + 12, line, tr(_("and {n} more"), n=more), "vt-muted"))
+    return parts

@@ -1,0 +1,22 @@
+"""The labs: one file each, every step declared once. Content only; the machinery is in lessons/."""
+
+from voltutor.errors import UsageError
+from voltutor.labs.copy_on_write import COPY_ON_WRITE
+from voltutor.lessons import Lab
+from voltutor.text import _
+
+LABS: dict[str, Lab] = {lab.id: lab for lab in (COPY_ON_WRITE,)}
+
+
+def lab(id: str) -> Lab:  # noqa: A002 - as the attribute
+    """The lab of this id, which is its notebook's name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if id not in LABS:
+        raise UsageError(_("There is no lab {id!r}."), _("Take one of: {ids}."), id=id, ids=", ".join(LABS))
+    return LABS[id]
+
+
+__all__ = ["LABS", "lab"]

@@ -1,0 +1,30 @@
+"""Lessons: the machinery of steps, verdicts, predictions and progress. Knows no particular lab, and draws
+nothing."""
+
+from voltutor.lessons.pictures import picture
+from voltutor.lessons.play import clear, commands_for, perform, reset_plan, verdict
+from voltutor.lessons.progress import Progress, StepProgress
+from voltutor.lessons.step import Choice, Duration, Lab, Step, ThenNow
+from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
+
+__all__ = [
+    "Choice",
+    "Duration",
+    "EngineTrouble",
+    "Failed",
+    "Lab",
+    "NotAttempted",
+    "NotPossible",
+    "Passed",
+    "Progress",
+    "Step",
+    "StepProgress",
+    "ThenNow",
+    "Verdict",
+    "clear",
+    "commands_for",
+    "perform",
+    "picture",
+    "reset_plan",
+    "verdict",
+]

@@ -1,0 +1,103 @@
+"""Play a step: its commands in order, what stands in their way, its reset, and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voltutor.engine import EngineError, NotFound
+from voltutor.lessons.step import Step
+from voltutor.lessons.verdict import EngineTrouble, NotPossible, Verdict
+from voltutor.session import Bench, Command, Progress, Remove, Run, Tag
+from voltutor.text import _, tr
+
+
+def commands_for(step: Step, bench: Bench) -> list[Command]:
+    """What the step's Run does now: what is given but missing, then the solution; what the kit itself made
+    for an earlier try goes first. What was made by hand is never touched here.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    given = [command for command in step.given if _missing(command, bench)]
+    again = [
+        Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
+    ]
+    return [*again, *given, *step.solution]
+
+
+def _missing(command: Command, bench: Bench) -> bool:
+    return not (isinstance(command, Run) and bench.container(command.name))
+
+
+def _our(command: Run, bench: Bench) -> bool:
+    view = bench.container(command.name)
+    return view is not None and bench.ours("container", view.name, view.labels)
+
+
+def perform(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Do it. Each command's own line comes before what it says; closing the iterator stops it.
+
+    Raises:
+        VoltutorError: a command failed; what the ones before it did stands.
+    """
+    for command in commands_for(step, bench):
+        yield Progress(f"$ {bench.line(command)}")
+        yield from command.perform(bench)
+
+
+def names_of(step: Step) -> list[str]:
+    """The containers that a step uses, by logical name."""
+    commands = [*step.given, *step.solution]
+    return list(dict.fromkeys(command.name for command in commands if isinstance(command, Run)))
+
+
+def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
+    """What a reset removes: the names of containers that the kit made, and of those made by hand."""
+    ours: list[str] = []
+    by_hand: list[str] = []
+    for logical in names_of(step):
+        if view := bench.container(logical):
+            ours_here = bench.ours("container", view.name, view.labels)
+            (ours if ours_here else by_hand).append(view.name)
+    return ours, by_hand
+
+
+def clear(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Reset: remove the step's containers, its further image names and its result, and set up what is given.
+
+    What was made by hand under the step's names goes too; the caller has asked.
+    """
+    for logical in names_of(step):
+        if bench.container(logical):
+            removal = Remove(logical, volumes=True)
+            yield Progress(f"$ {bench.line(removal)}")
+            yield from removal.perform(bench)
+        bench.session.journal.forget("container", bench.names(logical))
+    for tagged in (command for command in step.solution if isinstance(command, Tag)):
+        name = bench.names(tagged.name, "image")
+        yield Progress(f"$ docker image rm {name}")
+        try:
+            bench.engine.remove_image(name)
+        except NotFound:
+            yield Progress(tr(_("It was not there.")))
+        bench.session.journal.gone("image", name)
+    if step.measures:
+        bench.result_path(step.measures).unlink(missing_ok=True)
+    for command in step.given:
+        yield Progress(f"$ {bench.line(command)}")
+        yield from command.perform(bench)
+
+
+NO_CAPABILITY = NotPossible(_("{engine} can't do this here: {why}."))
+
+
+def verdict(step: Step, bench: Bench) -> Verdict:
+    """What the check finds; trouble with the engine is a verdict of its own."""
+    try:
+        for need in sorted(step.needs):
+            capability = bench.capability(need)
+            if capability.available is False:
+                return NO_CAPABILITY.seen(engine=bench.engine.info.title, why=capability.why)
+        return step.check(bench)
+    except EngineError as error:
+        return EngineTrouble("{text}", {"text": str(error)})

@@ -1,0 +1,37 @@
+"""Figures in words: two digits that mean something, and the unit that suits them."""
+
+from __future__ import annotations
+
+import math
+
+from voltutor.results.statistics import Interval
+
+_UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    """The unit for a time; from a tenth of a second on, seconds are easier to feel."""
+    if seconds >= 0.1:
+        return _UNITS[0]
+    return _UNITS[1] if seconds >= 1e-3 else _UNITS[2]
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """A time, such as 0.44 s, 12 ms or 690 µs."""
+    unit, factor = _unit(seconds)
+    return f"{_number(seconds * factor)} {unit}"
+
+
+def duration_interval(interval: Interval) -> str:
+    """A median time with its interval in one unit, such as 0.44 s [0.41, 0.47]; without ends where it has none."""
+    unit, factor = _unit(interval.median)
+    text = f"{_number(interval.median * factor)} {unit}"
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return text
+    return f"{text} [{_number(interval.low * factor)}, {_number(interval.high * factor)}]"

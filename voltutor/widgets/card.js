@@ -1,0 +1,266 @@
+// The card of one step, drawn from one plain view object. It decides nothing: every click is a message, and
+// what is to be seen comes back as the next view.
+
+const ASLEEP_AFTER = 6000; // ms without a sign of life
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value != null) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child != null));
+  return made;
+}
+
+const filled = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+
+function duration(seconds) {
+  const [value, unit] =
+    seconds >= 0.1 ? [seconds, "s"] : seconds >= 1e-3 ? [seconds * 1e3, "ms"] : [seconds * 1e6, "µs"];
+  return `${value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} ${unit}`;
+}
+
+// Redraws a region only when its data changed, so that focus, selection and scrolling stay where they are.
+function region(node, draw) {
+  let seen;
+  return (data, ...rest) => {
+    const key = JSON.stringify(data);
+    if (key === seen) return;
+    seen = key;
+    node.replaceChildren();
+    node.hidden = data == null || (Array.isArray(data) && data.length === 0);
+    if (!node.hidden) draw(node, data, ...rest);
+  };
+}
+
+async function copy(text, button, labels) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without a secure context there is no clipboard; the old way still works.
+    const area = element("textarea", { class: "vt-offscreen" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  button.textContent = labels.copied;
+  setTimeout(() => (button.textContent = labels.copy), 1500);
+}
+
+function drawPrediction(node, prediction, labels, send) {
+  node.append(element("h4", {}, labels.predict));
+  const question = element("p", { id: `${node.id}-question` });
+  question.innerHTML = prediction.question;
+  node.append(question);
+  if (prediction.made) {
+    const answer = element("p", { class: "vt-guess" });
+    answer.innerHTML = prediction.outcome || prediction.yours;
+    node.append(answer);
+    return;
+  }
+  const row = element("div", { class: "vt-row", role: "group", "aria-labelledby": question.id });
+  if (prediction.kind === "choice") {
+    prediction.options.forEach((option, index) =>
+      row.append(element("button", { class: "vt-option", onclick: () => send("guess", index) }, option)),
+    );
+  } else {
+    const [low, high] = [Math.log10(prediction.least), Math.log10(prediction.most)];
+    const shown = element("output", { class: "vt-value" }, duration(prediction.start));
+    const range = element("input", {
+      type: "range", min: low, max: high, step: 0.02, value: Math.log10(prediction.start),
+      "aria-labelledby": question.id, "aria-valuetext": duration(prediction.start),
+      oninput: () => {
+        shown.textContent = duration(10 ** range.value);
+        range.setAttribute("aria-valuetext", shown.textContent);
+      },
+    });
+    row.append(range, shown,
+      element("button", { class: "vt-option", onclick: () => send("guess", 10 ** range.value) }, labels.guess));
+  }
+  row.append(element("button", { class: "vt-option vt-quiet", onclick: () => send("guess", null) }, labels.unknown));
+  node.append(row);
+}
+
+function drawLines(node, lines, labels) {
+  const button = element("button", { class: "vt-quiet vt-copy", onclick: () => copy(lines.join("\n"), button, labels) },
+    labels.copy);
+  node.append(element("div", { class: "vt-code-head" }, element("span", {}, labels.command), button),
+    element("pre", { class: "vt-code" }, element("code", {}, lines.join("\n"))));
+}
+
+function drawAfter(node, after, labels) {
+  node.append(element("h4", {}, labels.explanation));
+  const text = element("p");
+  text.innerHTML = after.explanation;
+  node.append(text);
+  const pictures = element("div", { class: "vt-pictures" });
+  for (const picture of after.pictures) {
+    const figure = element("figure", {}, element("figcaption", {}, picture.title));
+    const holder = element("div", { class: "vt-svg" });
+    holder.innerHTML = picture.svg;
+    figure.append(holder, element("details", {}, element("summary", {}, labels.words),
+      element("pre", { class: "vt-words" }, picture.text)));
+    pictures.append(figure);
+  }
+  const times = element("dl", { class: "vt-times" });
+  for (const key of ["then", "now"]) {
+    const said = element("dd");
+    said.innerHTML = after[key];
+    times.append(element("div", {}, element("dt", {}, labels[key]), said));
+  }
+  node.append(pictures, times, element("details", {}, element("summary", {}, labels.solution),
+    element("pre", { class: "vt-code" }, element("code", {}, after.solution.join("\n")))));
+}
+
+function drawPlots(node, plots, labels) {
+  node.append(element("h4", {}, labels.figures));
+  for (const plot of plots) {
+    const holder = element("div", { class: "vt-plot", role: "img", "aria-label": plot.alt });
+    holder.innerHTML = plot.svg;
+    node.append(holder);
+  }
+}
+
+function render({ model, el }) {
+  const send = (action, value = null) => model.send({ action, value });
+  const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
+  const id = `vt-${Math.random().toString(36).slice(2)}`;
+
+  const title = part("h3", "title", { id });
+  const step = part("span", "step");
+  const minutes = part("span", "minutes");
+  const pill = part("span", "pill");
+  const goal = part("p", "goal");
+  const asleep = part("p", "banner", { role: "status", hidden: true });
+  const engine = part("p", "banner", { role: "status" });
+  const prediction = part("section", "prediction", { id: `${id}-prediction` });
+  const lines = part("section", "lines");
+  const run = part("button", "run", { onclick: () => send("run") });
+  const check = part("button", "check", { onclick: () => send("check") });
+  const hint = part("button", "quiet", { onclick: () => send("hint") });
+  const cancel = part("button", "cancel", { onclick: () => send("cancel") });
+  const reset = part("button", "quiet", { onclick: () => send("reset", asks.textContent !== "") });
+  const waits = part("p", "waits");
+  const asks = part("p", "asks", { role: "alert" });
+  const bar = element("progress", { class: "vt-bar", hidden: true });
+  const barText = part("span", "bar-text");
+  const hints = part("section", "hints");
+  const log = part("pre", "log", { role: "log", tabindex: "0" });
+  const verdict = part("p", "verdict", { role: "status", "aria-live": "polite" });
+  const plots = part("section", "plots");
+  const after = part("section", "after");
+
+  const card = element("section", { class: "vt-card", "aria-labelledby": id },
+    element("header", {}, element("div", {}, step, title), element("div", { class: "vt-facts" }, minutes, pill)),
+    asleep, engine, goal, prediction, lines,
+    element("div", { class: "vt-row" }, run, cancel, check, hint, reset), waits, asks,
+    element("div", { class: "vt-row vt-progress" }, bar, barText), hints, log, verdict, plots, after);
+  el.replaceChildren(card);
+
+  const show = {
+    prediction: region(prediction, drawPrediction),
+    lines: region(lines, drawLines),
+    hints: region(hints, (node, data, labels) => {
+      node.append(element("h4", {}, labels.hints));
+      const list = element("ol");
+      for (const text of data) {
+        const item = element("li");
+        item.innerHTML = text;
+        list.append(item);
+      }
+      node.append(list);
+    }),
+    plots: region(plots, drawPlots),
+    after: region(after, drawAfter),
+    verdict: region(verdict, (node, data) => {
+      const said = element("span");
+      said.innerHTML = data.text;
+      node.append(element("strong", {}, data.word), " ", said);
+    }),
+  };
+
+  let sleeping = false;
+  function update() {
+    const view = model.get("view");
+    if (!view || !view.labels) return;
+    const labels = view.labels;
+    card.dataset.verdict = view.verdict.kind;
+    card.dataset.step = view.id;
+    title.textContent = view.title;
+    step.textContent = filled(labels.step, view);
+    minutes.textContent = view.minutes;
+    pill.textContent = view.verdict.word;
+    goal.innerHTML = view.goal;
+    asleep.textContent = labels.asleep;
+    asleep.hidden = !sleeping;
+    engine.innerHTML = view.engine;
+    engine.hidden = !view.engine;
+    show.prediction(view.prediction, labels, send);
+    show.lines(view.lines, labels);
+    run.textContent = view.busy || labels.run;
+    check.textContent = labels.check;
+    cancel.textContent = labels.cancel;
+    cancel.hidden = !view.busy;
+    reset.textContent = labels.reset;
+    const next = view.hints.length + 1;
+    hint.textContent = filled(labels.hint, { n: Math.min(next, view.hint_count), of: view.hint_count });
+    hint.hidden = next > view.hint_count;
+    waits.textContent = view.waits;
+    waits.hidden = !view.waits;
+    asks.textContent = view.asks;
+    asks.hidden = !view.asks;
+    bar.hidden = !(view.busy && view.total);
+    bar.max = view.total || 1;
+    bar.value = view.done;
+    barText.textContent = bar.hidden ? "" : filled(labels.pairs, view);
+    show.hints(view.hints, labels);
+    const text = view.log.join("\n");
+    if (log.textContent !== text) {
+      const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+      log.textContent = text;
+      if (atEnd) log.scrollTop = log.scrollHeight;
+    }
+    log.setAttribute("aria-label", labels.log);
+    log.hidden = !text;
+    show.verdict(view.verdict);
+    show.plots(view.plots, labels);
+    show.after(view.after, labels);
+    run.disabled = sleeping || !view.run;
+    check.disabled = sleeping || !view.check;
+    reset.disabled = sleeping || !view.reset;
+    hint.disabled = cancel.disabled = sleeping;
+    for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping;
+    card.classList.toggle("vt-asleep", sleeping);
+  }
+
+  let beat = Date.now();
+  const onMessage = (message) => {
+    if (!message.beat) return;
+    beat = Date.now();
+    if (sleeping) {
+      sleeping = false;
+      update();
+    }
+  };
+  model.on("change:view", update);
+  model.on("msg:custom", onMessage);
+  const timer = setInterval(() => {
+    const now = Date.now() - beat > ASLEEP_AFTER;
+    if (now !== sleeping) {
+      sleeping = now;
+      update();
+    }
+  }, 500);
+  update();
+  return () => {
+    clearInterval(timer);
+    model.off("change:view", update);
+    model.off("msg:custom", onMessage);
+  };
+}
+
+export default { render };

@@ -1,0 +1,66 @@
+"""The card: one anywidget, drawn by card.js from the controller's view."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from voltutor.lessons import Lab, Step
+from voltutor.widgets.controller import Controller
+from voltutor.widgets.workplace import Workplace
+
+HERE = Path(__file__).parent
+
+BEAT = 2.0
+"""Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
+
+
+class CardView(anywidget.AnyWidget):
+    """The view of one step. Its Python side forwards what is clicked, and starts nothing by itself."""
+
+    _esm = HERE / "card.js"
+    _css = HERE / "card.css"
+    view = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
+        super().__init__()
+        self.controller = Controller(workplace, lab, step, self._show)
+        self.view = self.controller.view()
+        self.on_msg(self._clicked)
+        _beating.add(self)
+
+    def _show(self, view: dict[str, Any]) -> None:
+        self.view = view
+
+    def _clicked(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if isinstance(content, dict) and isinstance(content.get("action"), str):
+            self.controller.act(content["action"], content.get("value"))
+
+
+class _Heart:
+    """One thread that gives every living card its sign of life, whatever the kernel's main thread does."""
+
+    def __init__(self) -> None:
+        self._cards: weakref.WeakSet[CardView] = weakref.WeakSet()
+        self._started = threading.Lock()
+
+    def add(self, card: CardView) -> None:
+        """Have a card beat from now on."""
+        self._cards.add(card)
+        if self._started.acquire(blocking=False):
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        while True:
+            for card in list(self._cards):
+                card.send({"beat": True})
+            time.sleep(BEAT)
+
+
+_beating = _Heart()

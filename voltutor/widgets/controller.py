@@ -1,0 +1,435 @@
+"""What a card does, without any drawing: one step, one worker thread, one writer of the view."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from voltutor.diagrams import StackScene, stack_svg, stack_text
+from voltutor.engine import EngineGone
+from voltutor.errors import VoltutorError
+from voltutor.lessons import (
+    Choice,
+    Duration,
+    EngineTrouble,
+    Lab,
+    NotAttempted,
+    Passed,
+    Step,
+    Verdict,
+    clear,
+    perform,
+    picture,
+    reset_plan,
+    verdict,
+)
+from voltutor.results import Result, duration
+from voltutor.session import Bench
+from voltutor.session import Progress as Sign
+from voltutor.text import _, tr
+from voltutor.widgets import words
+from voltutor.widgets.workplace import Workplace
+
+LOG_LINES = 400
+"""Lines that a card's log keeps."""
+
+PUBLISH_EVERY = 0.2
+"""Seconds between two pictures of long work; more would only keep the browser busy."""
+
+View = dict[str, Any]
+
+
+@dataclass
+class _State:
+    verdict: Verdict = field(default_factory=NotAttempted)
+    log: list[str] = field(default_factory=list)
+    hints: int = 0
+    guessed: bool = False
+    guess: float | None = None
+    busy: str = ""
+    done: int = 0
+    total: int = 0
+    asks: str = ""
+    before: StackScene | None = None
+    after: StackScene | None = None
+    lines: list[str] = field(default_factory=list)
+    result: Result | None = None
+    plots: list[tuple[str, str]] = field(default_factory=list)
+    gone: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+
+class Controller:
+    """One step on a workplace.
+
+    Every action is queued and done by one thread, which alone changes the state and publishes the view. An
+    action that comes while the same kind of work is under way is dropped, so a double click does it once.
+    """
+
+    def __init__(self, workplace: Workplace, lab: Lab, step: Step, publish: Callable[[View], None]) -> None:
+        self.workplace, self.lab, self.step, self._publish = workplace, lab, step, publish
+        self._progress = workplace.progress
+        self._state = _State()
+        self._queue: queue.Queue[tuple[str, Any, threading.Event]] = queue.Queue()
+        self._lock = threading.Lock()
+        self._pending: set[str] = set()
+        self._cancel = threading.Event()
+        known = self._progress.get(lab.id, step.id)
+        self._state.guessed, self._state.guess = known.guessed, known.guess
+        self._state.hints = known.hints
+        if known.passed:
+            self._state.verdict = Passed("{text}", {"text": known.passed})
+        threading.Thread(target=self._work, name=f"card-{step.id}", daemon=True).start()
+        self._submit("open")
+        workplace.listen(self._heard)
+
+    # what may be called from any thread
+
+    def act(self, action: str, value: Any = None) -> threading.Event:
+        """Ask for an action: guess, run, check, hint, reset or cancel. The event is set when it is done.
+
+        While a run or a reset is under way, only cancel does anything.
+        """
+        if action == "cancel":
+            self._cancel.set()
+            return _done()
+        with self._lock:
+            if self._pending & {"run", "reset"}:
+                return _done()
+        return self._submit(action, value)
+
+    def _submit(self, action: str, value: Any = None) -> threading.Event:
+        with self._lock:
+            if action in self._pending:
+                return _done()
+            self._pending.add(action)
+            if action in ("run", "reset"):
+                self._cancel.clear()
+        finished = threading.Event()
+        self._queue.put((action, value, finished))
+        return finished
+
+    def _heard(self, what: str) -> None:
+        # A step that is passed stays passed: later steps change the same containers.
+        if what == "changed" and isinstance(self._state.verdict, Passed):
+            return
+        self._submit({"changed": "look", "here": "here", "gone": "gone"}[what])
+
+    # the worker
+
+    def _work(self) -> None:
+        actions: dict[str, Callable[[Any], None]] = {
+            "open": self._open,
+            "here": self._here,
+            "gone": self._gone,
+            "look": lambda _value: self._check(),
+            "check": self._checked,
+            "guess": self._guess,
+            "hint": self._hint,
+            "run": self._run,
+            "reset": self._reset,
+        }
+        while True:
+            action, value, finished = self._queue.get()
+            try:
+                actions[action](value)
+            except VoltutorError as error:
+                self._trouble(error)
+            except Exception as error:  # a card that dies silently would be worse than one that says so
+                self._trouble(
+                    VoltutorError(_("Something unforeseen happened: {detail}."), detail=repr(error))
+                )
+            finally:
+                self._state.busy = ""
+                with self._lock:
+                    self._pending.discard(action)
+                self.show()
+                finished.set()
+
+    def _bench(self) -> Bench:
+        if self.workplace.bench is None:
+            raise self.workplace.trouble or VoltutorError(_("There is no engine yet."))
+        return self.workplace.bench
+
+    def _open(self, _value: Any) -> None:
+        bench = self._bench()
+        # Every name of the lab is reserved now, while it is free, and before anybody types it.
+        self._state.names = dict(self.lab.fields(bench))
+        self._state.lines = [bench.line(command) for command in self.step.solution]
+        if self.step.measures:
+            self._draw(bench.result(self.step.measures))
+        if isinstance(self._state.verdict, Passed):
+            self._state.after = self._picture(bench)
+        else:
+            self._check()
+
+    def _here(self, _value: Any) -> None:
+        self._state.gone = False
+        self._open(None)
+
+    def _gone(self, _value: Any) -> None:
+        self._state.gone = True
+
+    def _trouble(self, error: VoltutorError) -> None:
+        self._log(str(error))
+        if isinstance(error, EngineGone):
+            self._state.gone = True
+        if not isinstance(self._state.verdict, Passed):
+            self._state.verdict = EngineTrouble("{text}", {"text": str(error)})
+
+    def _picture(self, bench: Bench) -> StackScene | None:
+        return picture(bench, self.step.image, self.step.shows) if self.step.image == "files" else None
+
+    def _check(self) -> None:
+        bench = self._bench()
+        found = verdict(self.step, bench)
+        scene = self._picture(bench) if not isinstance(found, EngineTrouble) else None
+        if isinstance(found, Passed):
+            self._state.after = scene
+            self._progress.update(self.lab.id, self.step.id, passed=found.text)
+        elif isinstance(found, NotAttempted):
+            self._state.before = scene
+        if not isinstance(self._state.verdict, Passed) or isinstance(found, Passed):
+            self._state.verdict = found
+        if self.step.measures and self._state.result is None:
+            self._draw(bench.result(self.step.measures))
+
+    def _checked(self, _value: Any) -> None:
+        self._state.busy = tr(_("Checking…"))
+        self.show()
+        self._check()
+
+    def _guess(self, value: Any) -> None:
+        guess = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        self._state.guessed, self._state.guess = True, guess
+        self._progress.update(self.lab.id, self.step.id, guess=guess, guessed=True)
+        self._draw(self._state.result)
+
+    def _hint(self, _value: Any) -> None:
+        self._state.hints = min(self._state.hints + 1, len(self.step.hints) + 1)
+        self._progress.update(self.lab.id, self.step.id, hints=self._state.hints)
+
+    def _run(self, _value: Any) -> None:
+        if self.step.prediction and not self._state.guessed:
+            return
+        self._state.asks = ""
+        self._follow(perform(self.step, self._bench()), tr(_("Running…")))
+        self._check()
+
+    def _reset(self, confirmed: Any) -> None:
+        bench = self._bench()
+        _ours, by_hand = reset_plan(self.step, bench)
+        if by_hand and not confirmed:
+            # What a learner made by hand goes only when they say so, having seen its name.
+            text = _("Reset would also remove {names}, made by hand. Press Reset again to go on.")
+            self._state.asks = tr(text, names=", ".join(by_hand))
+            return
+        self._state.asks = ""
+        self._follow(clear(self.step, bench), tr(_("Resetting…")))
+        self._state.verdict, self._state.after, self._state.plots = NotAttempted(), None, []
+        self._state.result = None
+        self._state.guessed, self._state.guess, self._state.hints = False, None, 0
+        self._progress.update(self.lab.id, self.step.id, passed="", guess=None, guessed=False, hints=0)
+        self._check()
+
+    def _follow(self, work: Iterator[Sign], busy: str) -> None:
+        """Iterate over long work; show it as it goes; stop it when asked to."""
+        self._state.busy, self._state.done, self._state.total = busy, 0, 0
+        self.show()
+        shown = time.monotonic()
+        with closing(work) as signs:  # type: ignore[type-var]
+            for sign in signs:
+                for line in sign.text.splitlines():
+                    self._log(line)
+                self._state.done, self._state.total = sign.done, sign.total
+                if sign.result is not None and sign.result is not self._state.result:
+                    whole = len({p.round for p in sign.result.pairs}) > len(
+                        {p.round for p in self._state.result.pairs} if self._state.result else ()
+                    )
+                    # A picture a round: drawing is dear, and half a round is no news.
+                    if whole or sign.result.complete:
+                        self._draw(sign.result)
+                if self._cancel.is_set():
+                    self._state.busy = tr(_("Cancelling…"))
+                    self.show()
+                    break
+                if time.monotonic() - shown > PUBLISH_EVERY:
+                    self.show()
+                    shown = time.monotonic()
+        if self._cancel.is_set():
+            self._log(tr(_("Cancelled. What was made for it is removed; finished pairs are kept.")))
+
+    def _draw(self, result: Result | None) -> None:
+        if result is None or not result.pairs:
+            return
+        from voltutor import plots
+
+        self._state.result = result
+        guess = self._state.guess if isinstance(self.step.prediction, Duration) else None
+        self._state.plots = [
+            (
+                plots.svg(plots.growth(result, guess)),
+                tr(_("Time against the size of the file, in both places.")),
+            ),
+            (
+                plots.svg(plots.ratios([result])),
+                tr(_("Ratio of container layer to volume, by the file's size.")),
+            ),
+        ]
+
+    def _log(self, line: str) -> None:
+        self._state.log = [*self._state.log, line][-LOG_LINES:]
+
+    # the view
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the last check found."""
+        return self._state.verdict
+
+    def show(self) -> None:
+        """Publish what is to be seen."""
+        self._publish(self.view())
+
+    def view(self) -> View:
+        """The card as plain data, every text translated."""
+        state, step = self._state, self.step
+        passed = isinstance(state.verdict, Passed)
+        waits = step.prediction is not None and not state.guessed
+        names = _Names(state.names)
+        there = self.workplace.bench is not None and not state.gone
+        return {
+            "id": step.id,
+            "number": self.lab.steps.index(step) + 1,
+            "of": len(self.lab.steps),
+            "title": tr(step.title),
+            "minutes": tr(_("{n} min"), n=step.minutes),
+            "goal": words.html(_filled(step.goal, names)),
+            "engine": "" if there else self._absence(),
+            "verdict": {
+                "kind": state.verdict.kind,
+                "word": tr(state.verdict.word),
+                "text": words.html(state.verdict.text),
+            },
+            "prediction": self._prediction(names, passed),
+            "lines": state.lines,
+            "run": there and not state.busy and not waits,
+            "waits": tr(_("Guess first, or say that you don't know; then Run.")) if waits else "",
+            "check": there and not state.busy,
+            "reset": there and not state.busy,
+            "asks": state.asks,
+            "busy": state.busy,
+            "done": state.done,
+            "total": state.total,
+            "hints": [words.html(hint) for hint in self._hints(names)[: state.hints]],
+            "hint_count": len(step.hints) + 1,
+            "log": state.log,
+            "plots": [{"svg": svg, "alt": alt} for svg, alt in state.plots],
+            "after": self._after(names) if passed else None,
+            "labels": words.labels(),
+        }
+
+    def _absence(self) -> str:
+        if self.workplace.bench is None:
+            return words.html(str(self.workplace.trouble or ""))
+        title = self.workplace.bench.engine.info.title
+        text = _("{engine} has gone. Nothing is lost: this card comes back when the engine does.")
+        return words.html(tr(text, engine=title))
+
+    def _hints(self, names: Any) -> list[str]:
+        return [
+            *(_filled(hint, names) for hint in self.step.hints),
+            *("`" + "`  `".join(self._state.lines) + "`",),
+        ]
+
+    def _prediction(self, names: Any, passed: bool) -> View | None:
+        asked, state = self.step.prediction, self._state
+        if asked is None:
+            return None
+        view: View = {
+            "question": words.html(_filled(asked.question, names)),
+            "made": state.guessed,
+            "yours": self._guess_text(asked),
+            "outcome": words.html(self._outcome(asked)) if passed else "",
+        }
+        if isinstance(asked, Choice):
+            chosen = int(state.guess) if state.guess is not None else None
+            return {
+                **view,
+                "kind": "choice",
+                "options": [tr(option) for option in asked.options],
+                "chosen": chosen,
+            }
+        return {
+            **view,
+            "kind": "duration",
+            "least": asked.least,
+            "most": asked.most,
+            "start": state.guess or asked.start,
+        }
+
+    def _guess_text(self, asked: Choice | Duration) -> str:
+        if not self._state.guessed:
+            return ""
+        if self._state.guess is None:
+            return tr(_("You said that you don't know."))
+        if isinstance(asked, Choice):
+            return tr(_("Your guess: {guess}."), guess=tr(asked.options[int(self._state.guess)]))
+        return tr(_("Your guess: {guess}."), guess=duration(self._state.guess))
+
+    def _outcome(self, asked: Choice | Duration) -> str:
+        """The guess beside what was seen; a guess is never called wrong."""
+        guess = self._state.guess
+        if isinstance(asked, Choice):
+            seen = tr(asked.options[asked.answer])
+            if guess is None:
+                return tr(_("What it was: {seen}."), seen=seen)
+            if int(guess) == asked.answer:
+                return tr(_("You guessed: {seen}. So it was."), seen=seen)
+            return tr(
+                _("You guessed: {guess}. It was: {seen}."), guess=tr(asked.options[int(guess)]), seen=seen
+            )
+        result = self._state.result
+        if result is None:
+            return ""
+        measured = words.measured(result)
+        if guess is None:
+            return tr(_("Measured: {measured}."), measured=measured)
+        return tr(_("You guessed {guess}, measured {measured}."), guess=duration(guess), measured=measured)
+
+    def _after(self, names: Any) -> View:
+        state, step = self._state, self.step
+        pictures = [
+            {"title": title, "svg": stack_svg(scene), "text": stack_text(scene)}
+            for title, scene in ((tr(_("Before")), state.before), (tr(_("After")), state.after))
+            if scene is not None
+        ]
+        return {
+            "explanation": words.html(_filled(step.explanation, names)),
+            "pictures": pictures,
+            "then": words.html(_filled(step.then_now.then, names)),
+            "now": words.html(_filled(step.then_now.now, names)),
+            "solution": [f"bench.do({command!r})" for command in step.solution],
+        }
+
+
+class _Names(dict[str, str]):
+    """Before an engine is there, a name stands for itself."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+def _filled(text: str, names: Any) -> str:
+    return tr(text).format_map(names)
+
+
+def _done() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event

@@ -1,0 +1,117 @@
+"""What a notebook's cells call: open a lab, show a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voltutor.errors import UsageError
+from voltutor.labs import lab as find_lab
+from voltutor.lessons import Choice, Duration, Lab
+from voltutor.session import Bench
+from voltutor.text import _, tr
+from voltutor.widgets.card import CardView
+from voltutor.widgets.controller import Controller
+from voltutor.widgets.static import badge_html, card_html, style
+from voltutor.widgets.workplace import Workplace, headless
+
+STEP_LIMIT = 900.0
+"""Seconds that a step may take without a browser, measurements included."""
+
+
+class StaticCard:
+    """A card as HTML, for a notebook that is executed without a browser."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self._html, self._text = html, text
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class StepFailed(Exception):
+    """Without a browser, a step whose solution was played did not pass."""
+
+
+class LabView:
+    """A lab in a notebook. Its cells may run in any order, and again: a step keeps its one card."""
+
+    def __init__(self, lab: Lab, workplace: Workplace) -> None:
+        self._lab, self._workplace = lab, workplace
+        self._cards: dict[str, CardView] = {}
+
+    @property
+    def bench(self) -> Bench:
+        """The bench, for working in Python.
+
+        Raises:
+            NoEngine: no engine was found.
+        """
+        if self._workplace.bench is None:
+            raise self._workplace.trouble or UsageError(_("There is no engine yet."))
+        return self._workplace.bench
+
+    def step(self, id: str) -> Any:  # noqa: A002 - as the declaration's attribute
+        """The card of a step; without a browser, the step played to its end.
+
+        Raises:
+            UsageError: the lab has no such step.
+        """
+        try:
+            step = self._lab.step(id)
+        except KeyError:
+            steps = ", ".join(step.id for step in self._lab.steps)
+            raise UsageError(
+                _("This lab has no step {id!r}."), _("Take one of: {ids}."), id=id, ids=steps
+            ) from None
+        if headless():
+            return self._played(id)
+        if step.id not in self._cards:
+            self._cards[step.id] = CardView(self._workplace, self._lab, step)
+        return self._cards[step.id]
+
+    def _played(self, id: str) -> StaticCard:  # noqa: A002
+        """Play the reference solution: guess, run, check; the cell waits, so that its output holds the result."""
+        step = self._lab.step(id)
+        bench = self.bench  # without an engine this says so
+        controller = Controller(self._workplace, self._lab, step, lambda _view: None)
+        guess = None
+        if isinstance(step.prediction, Choice):
+            guess = float(step.prediction.answer)
+        elif isinstance(step.prediction, Duration):
+            guess = step.prediction.start
+        for action, value in (("reset", True), ("guess", guess), ("run", None)):
+            if not controller.act(action, value).wait(STEP_LIMIT):
+                raise StepFailed(tr(_("Step {id} did not end within {n:g} s."), id=id, n=STEP_LIMIT))
+        view = controller.view()
+        if view["verdict"]["kind"] not in ("passed", "impossible"):
+            log = "\n".join(view["log"])
+            bench.engine.ping()  # an engine that has gone is the better message
+            raise StepFailed(f"{id}: {controller.verdict.text}\n{log}")
+        return StaticCard(style() + card_html(view), f"{view['title']}: {controller.verdict.text}")
+
+    def _repr_html_(self) -> str:
+        return badge_html(self._workplace.badge())
+
+    def __repr__(self) -> str:
+        return self._workplace.badge()
+
+
+_workplaces: dict[str, Workplace] = {}
+_views: dict[str, LabView] = {}
+
+
+def open_lab(id: str) -> LabView:  # noqa: A002 - as the declaration's attribute
+    """Open a lab in this kernel; a cell that is run again gets the same one.
+
+    Raises:
+        UsageError: there is no such lab.
+    """
+    lab = find_lab(id)
+    if id not in _views:
+        if "here" not in _workplaces:
+            _workplaces["here"] = Workplace(watch=not headless())
+        _views[id] = LabView(lab, _workplaces["here"])
+    return _views[id]

@@ -1,0 +1,75 @@
+"""A card without a browser's help: the same view as plain HTML, for executed notebooks and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from voltutor.text import _, tr
+
+CSS = Path(__file__).with_name("card.css")
+
+
+def style() -> str:
+    """The cards' style sheet as an HTML element."""
+    return f"<style>{CSS.read_text(encoding='utf-8')}</style>"
+
+
+def _pre(name: str, lines: Iterable[str]) -> str:
+    return f'<pre class="{name}"><code>{escape(chr(10).join(lines), quote=False)}</code></pre>'
+
+
+def card_html(view: dict[str, Any]) -> str:
+    """The view of a card that was played: command, log, verdict, figures, explanation."""
+    labels, after, asked = view["labels"], view["after"], view["prediction"]
+    parts = [
+        f'<section class="vt-card" data-verdict="{view["verdict"]["kind"]}" data-step="{view["id"]}"><header><div>'
+        f'<span class="vt-step">{escape(labels["step"].format(**view))}</span>'
+        f'<h3 class="vt-title">{escape(view["title"])}</h3></div>'
+        f'<div class="vt-facts"><span class="vt-minutes">{escape(view["minutes"])}</span>'
+        f'<span class="vt-pill">{escape(view["verdict"]["word"])}</span></div></header>'
+        f'<p class="vt-goal">{view["goal"]}</p>'
+    ]
+    if asked:
+        outcome = asked["outcome"] or asked["yours"]
+        parts.append(
+            f'<section class="vt-prediction"><h4>{escape(labels["predict"])}</h4><p>{asked["question"]}</p>'
+            f'<p class="vt-guess">{outcome}</p></section>'
+        )
+    parts.append(
+        f'<div class="vt-code-head">{escape(labels["command"])}</div>' + _pre("vt-code", view["lines"])
+    )
+    if view["log"]:
+        parts.append(_pre("vt-log", view["log"]))
+    verdict = view["verdict"]
+    parts.append(f'<p class="vt-verdict"><strong>{escape(verdict["word"])}</strong> {verdict["text"]}</p>')
+    if view["plots"]:
+        figures = "".join(f'<div class="vt-plot">{plot["svg"]}</div>' for plot in view["plots"])
+        parts.append(f'<section class="vt-plots"><h4>{escape(labels["figures"])}</h4>{figures}</section>')
+    if after:
+        pictures = "".join(
+            f"<figure><figcaption>{escape(p['title'])}</figcaption><div class='vt-svg'>{p['svg']}</div></figure>"
+            for p in after["pictures"]
+        )
+        times = "".join(
+            f"<div><dt>{escape(labels[key])}</dt><dd>{after[key]}</dd></div>" for key in ("then", "now")
+        )
+        parts.append(
+            f'<section class="vt-after"><h4>{escape(labels["explanation"])}</h4><p>{after["explanation"]}</p>'
+            f'{pictures}<dl class="vt-times">{times}</dl>'
+            f"<details><summary>{escape(labels['solution'])}</summary>{_pre('vt-code', after['solution'])}</details>"
+            "</section>"
+        )
+    return "".join(parts) + "</section>"
+
+
+def badge_html(text: str) -> str:
+    """The engine in words, as a line."""
+    return f'{style()}<p class="vt-badge-line" role="note">{escape(text)}</p>'
+
+
+def cold_text(title: str) -> str:
+    """What stands for a card where nothing can draw it."""
+    return tr(_("{title}: open this notebook with `voltutor lab` to work on it."), title=title)

@@ -1,0 +1,49 @@
+"""The words of the cards, and how a text becomes HTML."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from voltutor.results import Result, duration_interval, median_interval
+from voltutor.text import _, tr
+
+_LABELS = {
+    "step": _("Step {number} of {of}"),
+    "predict": _("Your prediction"),
+    "unknown": _("I don't know"),
+    "guess": _("That's my guess"),
+    "command": _("The command"),
+    "copy": _("Copy"),
+    "copied": _("Copied"),
+    "run": _("Run"),
+    "check": _("Check"),
+    "cancel": _("Cancel"),
+    "reset": _("Reset"),
+    "hint": _("Hint {n} of {of}"),
+    "hints": _("Hints"),
+    "log": _("What the engine said"),
+    "explanation": _("What happened"),
+    "then": _("2018"),
+    "now": _("Now"),
+    "solution": _("The same in Python"),
+    "asleep": _("Asleep: this card's kernel has gone. Wake it with Run › Run All Cells."),
+    "words": _("The picture in words"),
+    "figures": _("What was measured"),
+    "pairs": _("{done} of {total} pairs"),
+}
+
+
+def labels() -> dict[str, str]:
+    """Every fixed word of a card, translated; fields in braces are filled in by the view."""
+    return {key: tr(text) for key, text in _LABELS.items()}
+
+
+def html(text: str) -> str:
+    """A text as HTML: nothing in it is markup but `code` in backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+
+
+def measured(result: Result) -> str:
+    """The layer's time for the largest size, with its interval."""
+    return duration_interval(median_interval(result.values("layer", result.sizes[-1])))

@@ -1,0 +1,106 @@
+"""The workplace: this kernel's one connection to an engine, with what keeps the cards informed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from voltutor import engine as engines
+from voltutor.errors import VoltutorError
+from voltutor.home import home as default_home
+from voltutor.lessons import Progress
+from voltutor.session import RUN, Bench, Watch
+from voltutor.text import _, tr
+
+RETRY = 2.0
+"""Seconds between two looks for an engine where none was found."""
+
+Listener = Callable[[str], None]
+
+
+def headless() -> bool:
+    """Whether nobody clicks: cards then play their solution, and a cell waits for its job."""
+    return bool(os.environ.get("VOLTUTOR_HEADLESS"))
+
+
+class Workplace:
+    """Finds an engine, or goes on looking for one; tells its listeners "changed", "here" or "gone".
+
+    Listeners are called on a thread of its own, and must only start or flag something.
+    """
+
+    def __init__(self, home: Path | None = None, url: str | None = None, *, watch: bool = True) -> None:
+        self.home = home or default_home()
+        self.bench: Bench | None = None
+        self.trouble: VoltutorError | None = None
+        self._url, self._watching = url, watch
+        self._listeners: list[Listener] = []
+        self._watch: Watch | None = None
+        self._closed = threading.Event()
+        self._connect()
+        if self.bench is None and watch:
+            threading.Thread(target=self._seek, name="seek-engine", daemon=True).start()
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told what happens."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._closed.set()
+        if self._watch:
+            self._watch.close()
+
+    @property
+    def progress(self) -> Progress:
+        """Where progress is kept: the home's, or a run's own, which must not undo the learner's."""
+        if self.bench is not None and self.bench.session.purpose == RUN:
+            return Progress.of(self.bench.session.folder)
+        return Progress.of(self.home)
+
+    def _connect(self) -> None:
+        try:
+            self.bench = Bench(engines.find(self._url), self.home)
+            self.trouble = None
+        except VoltutorError as error:
+            self.trouble = error
+            return
+        if self._watching:
+            self._watch = Watch(self.bench, lambda: self._tell("changed"), self._presence)
+
+    def _seek(self) -> None:
+        while self.bench is None and not self._closed.wait(RETRY):
+            self._connect()
+        if self.bench is not None:
+            self._tell("here")
+
+    def _presence(self, here: bool) -> None:
+        self._tell("here" if here else "gone")
+
+    def _tell(self, what: str) -> None:
+        for listener in list(self._listeners):
+            listener(what)
+
+    def badge(self) -> str:
+        """The engine in words: which, how much on it is not ours and stays, and that it is live."""
+        if self.bench is None:
+            return str(self.trouble) if self.trouble else tr(_("No engine."))
+        info = self.bench.engine.info
+        with contextlib.suppress(VoltutorError):
+            from voltutor import cleanup
+
+            others = cleanup.find(self.bench.engine, [self.bench.session]).others
+            return tr(
+                _(
+                    "{engine}, live. {containers} containers, {volumes} volumes and {images} images on it aren't "
+                    "ours and stay untouched."
+                ),
+                engine=info.title,
+                containers=others["container"],
+                volumes=others["volume"],
+                images=others["image"],
+            )
+        return tr(_("{engine} has gone; what you did is kept."), engine=info.title)
