@@ -104,6 +104,8 @@ class Experiment:
         chance = random.Random(f"{self.seed}-{number}")  # noqa: S311 - the order of trials, no secret
         sizes = list(self.workload.sizes)
         chance.shuffle(sizes)
+        for _tick in stage.begin_round((self.a, self.b), sizes):
+            yield result, tr(_("Preparing a fresh container."))
         for size in sizes:
             swapped = chance.random() < 0.5
             if any(pair.round == number for pair in result.of_size(size)):
@@ -121,12 +123,7 @@ class Experiment:
             yield result, text
 
     def _trial(self, stage: Stage, place: Place, size: int | None, began: float) -> Iterator[Trial | None]:
-        container = path = ""
-        for taken in stage.take(place, size):
-            if taken is None:
-                yield None
-            else:
-                container, path = taken
+        container, path = stage.take(place, size)
         # Nobody else's dirty pages, nor those of the trial before, should be written out on this trial's time.
         argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *self.workload.job.argv(path)]
         at = time.monotonic() - began

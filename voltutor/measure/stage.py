@@ -41,38 +41,44 @@ class Stage:
             self._volumes.push(made.stack)
         self._volumes.close()
 
-    def take(self, place: Place, size: int | None) -> Iterator[tuple[str, str] | None]:
-        """A container and a file in it that no trial has used up; yields None while it is being prepared."""
-        copies = self._workload.copies(size)
-        here = self._sets.get(place.name)
-        if here and self._workload.used_up and not place.volume and here.used.get(size, 0) >= copies:
-            here.stack.close()
-            del self._sets[place.name]
-            here = None
-        if here is None:
-            for made in self._open(place):
-                if made is None:
-                    yield None
-                else:
-                    here = made
-        assert here is not None  # noqa: S101 - _open yields it or raises
+    def begin_round(self, places: Sequence[Place], sizes: Sequence[int | None]) -> Iterator[None]:
+        """See that each place has a container with an unused file of every size; yields while it is prepared.
+
+        It is done before a round and never within one: a disk may write faster for a while after much was
+        freed, as by removing a container, and that must favour no size and no place.
+        """
+        for place in places:
+            here = self._sets.get(place.name)
+            if here and self._used_up(place, here, sizes):
+                del self._sets[place.name]
+                here.stack.close()
+                here = None
+            if here is None:
+                yield from self._open(place)
+
+    def _used_up(self, place: Place, here: _Set, sizes: Sequence[int | None]) -> bool:
+        # In a volume nothing is used up: a second write there costs what the first did.
+        if place.volume or not self._workload.used_up:
+            return False
+        return any(here.used.get(size, 0) >= self._workload.copies(size) for size in sizes)
+
+    def take(self, place: Place, size: int | None) -> tuple[str, str]:
+        """A container and a file in it for the next trial."""
+        here = self._sets[place.name]
         index = here.used.get(size, 0)
         here.used[size] = index + 1
-        # In a volume nothing is used up: a second write there costs what the first did.
-        yield here.container, self._workload.path(size, index % copies)
+        return here.container, self._workload.path(size, index % self._workload.copies(size))
 
-    def _open(self, place: Place) -> Iterator[_Set | None]:
+    def _open(self, place: Place) -> Iterator[None]:
         first_time = not (place.volume and self._volume)
         if place.volume and self._volume is None:
             self._volume = self._volumes.enter_context(self._bench.scratch_volume())
         mounts = [Mount(self._workload.folder, self._volume)] if place.volume and self._volume else []
         stack = contextlib.ExitStack()
         container = stack.enter_context(self._bench.scratch(self._workload.image, (), mounts))
-        made = self._sets[place.name] = _Set(container, stack)
+        self._sets[place.name] = _Set(container, stack)
         if first_time:
-            for _waiting in self._ready(container):
-                yield None
-        yield made
+            yield from self._ready(container)
 
     def _ready(self, container: str) -> Iterator[None]:
         """Bring the files into the state that is to be measured."""
