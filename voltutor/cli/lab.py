@@ -66,6 +66,9 @@ def lab(arguments: argparse.Namespace) -> int:
     if port != arguments.port:
         print(tr(_("Port {busy} is busy; taking {port}."), busy=arguments.port, port=port))
     token = secrets.token_hex(16)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # However we are asked to end, the server ends with us.
+        signal.signal(number, _interrupt)
     with _server(folder, port, token, env) as (process, server):
         print(tr(_("{engine} answers at {url}."), engine=engine.info.title, url=engine.url))
         warm(
@@ -78,6 +81,10 @@ def lab(arguments: argparse.Namespace) -> int:
         _announce(server, notebooks[0], arguments)
         print(tr(_("Ctrl+C stops it; nothing is lost.")), flush=True)
         return process.wait() and 1
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _announce(server: Server, notebook: Path, arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -93,10 +94,16 @@ def _execute(path: Path, out: Path, engine: Engine, session: Session) -> None:
         # The learner's own IPython profile, with its start-up files and history, has no part in this.
         "IPYTHONDIR": str(session.folder / "ipython"),
     }
-    client = NotebookClient(notebook, timeout=CELL_LIMIT, kernel_name="python3", on_cell_start=told,
-                            resources={"metadata": {"path": str(path.parent)}})  # fmt: skip
+    connection = session.folder / "kernel.json"
     try:
-        client.execute(env={**os.environ, **env})
+        NotebookClient(
+            notebook,
+            # Messages over sockets of this user's, and not over TCP, where others on the machine could listen.
+            km=AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(connection)),
+            timeout=CELL_LIMIT,
+            on_cell_start=told,
+            resources={"metadata": {"path": str(path.parent)}},
+        ).execute(env={**os.environ, **env})
     except CellExecutionError as error:
         lost = error.ename in (EngineGone.__name__, "NoEngine")
         failure = RunLostEngine if lost else RunFailed

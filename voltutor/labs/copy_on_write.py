@@ -49,8 +49,10 @@ def _ends_alike(bench: Bench, path: str) -> bool:
 
 # 1: layers
 
-OTHER_IMAGE_TAGGED = Failed(_("{stack} is there, but it names another image than {image}."))
-TAGGED = Passed(_("{stack} and {image} are two names of one image: the same {n} layers, by their digests."))
+OTHER_IMAGE_TAGGED = Failed(_("`{stack}` is there, but it names another image than `{image}`."))
+TAGGED = Passed(
+    _("`{stack}` and `{image}` are two names of one image: the same {n} layers, by their digests.")
+)
 
 
 def same_layers(bench: Bench) -> Verdict:
@@ -67,11 +69,11 @@ def same_layers(bench: Bench) -> Verdict:
 LAYERS = Step(
     id="layers",
     title=_("An image is a stack of read-only layers"),
-    goal=_("Give the image {image} a second name, {stack}, and see what that adds to the disk."),
+    goal=_("Give the image `{image}` a second name, `{stack}`, and see what that adds to the disk."),
     minutes=2,
     prediction=Choice(
-        _("The image is 132 MiB large. What will a second name for it add to the engine's disk?"),
-        (_("another 132 MiB"), _("a copy of its topmost layer"), _("next to nothing")),
+        _("What will a second name for an image add to the engine's disk?"),
+        (_("as much as the whole image"), _("a copy of its topmost layer"), _("next to nothing")),
         answer=2,
     ),
     solution=[Tag("files", "stack")],
@@ -84,7 +86,7 @@ LAYERS = Step(
     explanation=_(
         "An image is a list of layers and a little configuration; a name is a pointer to that list. Each layer "
         "is named by the digest of its content, so two images that begin with the same layers share them: "
-        "{image} stands on the three layers of {lab_image}, and they are on the disk once. Nothing that runs "
+        "`{image}` stands on the three layers of `{lab_image}`, and they are on the disk once. Nothing that runs "
         "ever changes a layer of an image."
     ),
     then_now=ThenNow(
@@ -98,9 +100,11 @@ LAYERS = Step(
 
 # 2: the container's own layer
 
-NOT_RUNNING = Failed(_("{one} is there, but it has stopped."))
-OTHER_IMAGE = Failed(_("{one} runs, but it was not made from {image}."))
-OWN_LAYER = Passed(_("{one} runs on all layers of {image}. Its own layer holds {changes} changes, {size}."))
+NOT_RUNNING = Failed(_("`{one}` is there, but it has stopped."))
+OTHER_IMAGE = Failed(_("`{one}` runs, but it was not made from `{image}`."))
+OWN_LAYER = Passed(
+    _("`{one}` runs on all layers of `{image}`. Its own layer holds {changes} changes, {size}.")
+)
 
 
 def runs_on_the_image(bench: Bench) -> Verdict:
@@ -120,7 +124,7 @@ def runs_on_the_image(bench: Bench) -> Verdict:
 CONTAINER_LAYER = Step(
     id="container-layer",
     title=_("A container adds one layer of its own"),
-    goal=_("Start a container named {one} from {image}."),
+    goal=_("Start a container named `{one}` from `{image}`."),
     minutes=2,
     prediction=Choice(
         _("What will the container's own layer hold right after the start?"),
@@ -149,11 +153,13 @@ CONTAINER_LAYER = Step(
 
 # 3: reading
 
-WRONG_FILE = Failed(_("There is a checksum in {note}, but it is not that of {path}."))
+WRONG_FILE = Failed(_("There is a checksum in `{note}`, but it is not that of `{path}`."))
 TOUCHED = Failed(
-    _("You have the checksum of {path}, but the file was also opened for writing: it was copied up.")
+    _("You have the checksum of `{path}`, but the file was also opened for writing: it was copied up.")
 )
-READ = Passed(_("16 MiB were read and their checksum kept, and {one}'s own layer holds no copy of {path}."))
+READ = Passed(
+    _("16 MiB were read and their checksum kept, and `{one}`'s own layer holds no copy of `{path}`.")
+)
 
 
 def read_and_left_alone(bench: Bench) -> Verdict:
@@ -180,12 +186,12 @@ READING = Step(
     id="read",
     title=_("Reading costs nothing"),
     goal=_(
-        "In {one}, read all 16 MiB of /seed/16MiB-1: write its SHA-256 to /dev/shm/read, which lies in memory "
+        "In `{one}`, read all 16 MiB of `/seed/16MiB-1`: write its SHA-256 to `/dev/shm/read`, which lies in memory "
         "and not in the container's layer."
     ),
     minutes=2,
     prediction=Choice(
-        _("By how much will {one}'s own layer grow when it reads a file of 16 MiB?"),
+        _("By how much will `{one}`'s own layer grow when it reads a file of 16 MiB?"),
         (_("16 MiB"), _("one block of 4 KiB"), _("not at all")),
         answer=2,
     ),
@@ -215,14 +221,14 @@ READING = Step(
 # 4: copy-up
 
 NO_WITNESS = Failed(
-    _("{one} has its own copy of {path} now. Start {two} from the same image, to see the file below.")
+    _("`{one}` has its own copy of `{path}` now. Start `{two}` from the same image, to see the file below.")
 )
 BOTH_CHANGED = Failed(
-    _("{path} was changed in {two} as well, so neither shows any longer what the image holds.")
+    _("`{path}` was changed in `{two}` as well, so neither shows any longer what the image holds.")
 )
 COPIED_UP = Passed(
     _(
-        "{one}'s layer has grown to {size}: the whole file for one line. In {two} the file ends as it always did."
+        "`{one}`'s layer has grown to {size}: the whole file for one line. In `{two}` the file ends as it always did."
     )
 )
 
@@ -238,7 +244,7 @@ def copied_up(bench: Bench) -> Verdict:
     if WRITTEN_FILE in _kinds(bench, "two"):
         return BOTH_CHANGED.seen(**seen)
     if _ends_alike(bench, WRITTEN_FILE):
-        return NotAttempted(_("{path} was copied up, but nothing was written to it yet."), seen)
+        return NotAttempted(_("`{path}` was copied up, but nothing was written to it yet."), seen)
     return COPIED_UP.seen(**seen, size=size_text(bench.engine.layer_size(one.id)))
 
 
@@ -247,10 +253,12 @@ APPEND = _shell("one", f"echo hello >> {WRITTEN_FILE}")
 COPY_UP = Step(
     id="copy-up",
     title=_("The first write copies the whole file"),
-    goal=_("In {one}, append a line to /seed/16MiB-2. Then start {two} and look at the same file there."),
+    goal=_(
+        "In `{one}`, append a line to `/seed/16MiB-2`. Then start `{two}` and look at the same file there."
+    ),
     minutes=3,
     prediction=Choice(
-        _("You append six bytes to a file of 16 MiB. By how much will {one}'s own layer grow?"),
+        _("You append six bytes to a file of 16 MiB. By how much will `{one}`'s own layer grow?"),
         (_("6 bytes"), _("one block of 4 KiB"), _("16 MiB")),
         answer=2,
     ),
@@ -259,14 +267,14 @@ COPY_UP = Step(
     check=copied_up,
     hints=[
         _("exec again; inside a shell, >> appends to a file."),
-        _("Then a second container from {image}, named {two}."),
+        _("Then a second container from `{image}`, named `{two}`."),
     ],
     wrong={NO_WITNESS: [APPEND], BOTH_CHANGED: [APPEND, TWO, _shell("two", f"echo hello >> {WRITTEN_FILE}")]},
     shows=("one", "two"),
     explanation=_(
-        "A layer holds whole files, not pieces of them. When {one} opened /seed/16MiB-2 for writing, the kernel "
+        "A layer holds whole files, not pieces of them. When `{one}` opened /seed/16MiB-2 for writing, the kernel "
         "copied all 16 MiB of it up into the container's own layer, and only then was the line appended. From now on "
-        "that copy answers, and hides the file below, which is unchanged: {two} reads it, and so will every "
+        "that copy answers, and hides the file below, which is unchanged: `{two}` reads it, and so will every "
         "other container of this image. A second write to the same file finds the copy there and pays nothing."
     ),
     then_now=ThenNow(
@@ -283,14 +291,17 @@ COPY_UP = Step(
 # 5: whiteout
 
 GONE_IN_BOTH = Failed(
-    _("{path} was deleted in {two} as well, so nothing shows any longer that the image still has it.")
+    _("`{path}` was deleted in `{two}` as well, so nothing shows any longer that the image still has it.")
 )
 NO_SECOND = Failed(
-    _("{path} is hidden in {one} now. Start {two} from the same image, to see that the file is still there.")
+    _(
+        "`{path}` is hidden in `{one}` now. Start `{two}` from the same image, to see that the file is still there."
+    )
 )
 HIDDEN = Passed(
     _(
-        "{one} no longer sees {path}; {two} still reads its {size}. The image is as large as before: {image_size}."
+        "`{one}` no longer sees `{path}`; `{two}` still reads its {size}. "
+        "The image is as large as before: {image_size}."
     )
 )
 
@@ -316,7 +327,7 @@ DELETE = _shell("one", f"rm {DELETED_FILE}")
 WHITEOUT = Step(
     id="whiteout",
     title=_("Deleting hides, and frees nothing"),
-    goal=_("In {one}, delete /seed/16MiB-3. {two} shows what became of the file itself."),
+    goal=_("In `{one}`, delete `/seed/16MiB-3`. `{two}` shows what became of the file itself."),
     minutes=2,
     prediction=Choice(
         _("What will happen to the size of the image when a container deletes one of its files?"),
@@ -328,7 +339,7 @@ WHITEOUT = Step(
     check=hidden,
     hints=[
         _("Inside the container it is a plain rm."),
-        _("docker container exec {one} rm …; then compare `ls /seed` in both containers."),
+        _("`docker container exec {one} rm …`; then compare `ls /seed` in both containers."),
     ],
     wrong={
         GONE_IN_BOTH: [DELETE, _shell("two", f"rm {DELETED_FILE}")],
@@ -454,7 +465,7 @@ PRICE = Step(
 
 STILL_THERE = Failed(_("{names} is still there, and its layer with it."))
 REMOVED = Passed(
-    _("{one} and {two} are gone, and their layers with them. {image} is as it was: {n} layers, {size}.")
+    _("`{one}` and `{two}` are gone, and their layers with them. `{image}` is as it was: {n} layers, {size}.")
 )
 
 
@@ -474,7 +485,7 @@ def both_removed(bench: Bench) -> Verdict:
 REMOVE = Step(
     id="remove",
     title=_("Removing a container removes its layer"),
-    goal=_("Remove {one} and {two}. What you wrote in them lay in their own layers."),
+    goal=_("Remove `{one}` and `{two}`. What you wrote in them lay in their own layers."),
     minutes=2,
     prediction=Choice(
         _("Where will the line be that you appended to /seed/16MiB-2?"),
@@ -488,7 +499,7 @@ REMOVE = Step(
         _(
             "`docker container rm` removes a container; one that runs must be stopped first, or removed by force."
         ),
-        _("--force does both. Once for {one}, once for {two}."),
+        _("--force does both. Once for `{one}`, once for `{two}`."),
     ],
     wrong={STILL_THERE: [Remove("one")]},
     shows=("one", "two"),

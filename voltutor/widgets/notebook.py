@@ -6,7 +6,7 @@ from typing import Any
 
 from voltutor.errors import UsageError
 from voltutor.labs import lab as find_lab
-from voltutor.lessons import Choice, Duration, Lab
+from voltutor.lessons import Lab
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.card import CardView
@@ -73,16 +73,11 @@ class LabView:
         return self._cards[step.id]
 
     def _played(self, id: str) -> StaticCard:  # noqa: A002
-        """Play the reference solution: guess, run, check; the cell waits, so that its output holds the result."""
+        """Play the reference solution: nobody guesses; the cell waits, so that its output holds the result."""
         step = self._lab.step(id)
         bench = self.bench  # without an engine this says so
         controller = Controller(self._workplace, self._lab, step, lambda _view: None)
-        guess = None
-        if isinstance(step.prediction, Choice):
-            guess = float(step.prediction.answer)
-        elif isinstance(step.prediction, Duration):
-            guess = step.prediction.start
-        for action, value in (("reset", True), ("guess", guess), ("run", None)):
+        for action, value in (("reset", True), ("guess", None), ("run", None)):
             if not controller.act(action, value).wait(STEP_LIMIT):
                 raise StepFailed(tr(_("Step {id} did not end within {n:g} s."), id=id, n=STEP_LIMIT))
         view = controller.view()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from voltutor import cleanup
 from voltutor import engine as engines
 from voltutor.errors import VoltutorError
 from voltutor.home import home as default_home
@@ -90,17 +91,10 @@ class Workplace:
             return str(self.trouble) if self.trouble else tr(_("No engine."))
         info = self.bench.engine.info
         with contextlib.suppress(VoltutorError):
-            from voltutor import cleanup
-
             others = cleanup.find(self.bench.engine, [self.bench.session]).others
-            return tr(
-                _(
-                    "{engine}, live. {containers} containers, {volumes} volumes and {images} images on it aren't "
-                    "ours and stay untouched."
-                ),
-                engine=info.title,
-                containers=others["container"],
-                volumes=others["volume"],
-                images=others["image"],
+            text = _(
+                "{engine}, live. Not ours, and left untouched: volumes {volume}, containers {container}, "
+                "images {image}."
             )
+            return tr(text, engine=info.title, **others)
         return tr(_("{engine} has gone; what you did is kept."), engine=info.title)

@@ -1,0 +1,7 @@
+# Thin over bootstrap.py, which works without make too: python3 bootstrap.py lab
+PYTHON ?= python3
+
+.PHONY: lab test bench setup
+
+lab test bench setup:
+	@$(PYTHON) bootstrap.py $@ $(ARGS)

@@ -1,0 +1,259 @@
+"""Set everything up and open the labs, or run the tests: `make lab` and `make test`, and for a machine without
+make `python3 bootstrap.py lab`. Standard library only; Python 3.11 or newer.
+
+What each step does and what to do where it can't is said on a line of its own. Ctrl+C at any time loses nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "stamp"
+APT = ROOT / "binder" / "apt.txt"
+QUIET_AT_MOST = 5.0
+"""Seconds after which a silent step says that it still works."""
+
+
+class Stop(Exception):
+    """What is wrong, and what to do; printed, and the exit code is 1."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Set voltutor up, then open its labs or run its tests.")
+    parser.add_argument("what", choices=["lab", "test", "bench", "setup"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on, such as --port 9000 or -k session")
+    arguments = parser.parse_args()
+    extras = "test" if arguments.what in ("test", "bench") else ""
+    try:
+        look()
+        environment()
+        packages(extras)
+        missing = programs()
+        if arguments.what == "test":
+            return test(arguments.rest)
+        if arguments.what == "bench":
+            return run([PYTHON, "-m", "tests.bench", *arguments.rest], check=False)
+        images(missing)
+        if arguments.what == "lab":
+            return run([PYTHON, "-m", "voltutor", "lab", *arguments.rest], check=False)
+        say("Ready. Next: make lab")
+        return 0
+    except Stop as stop:
+        say(f"\n{stop}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. Nothing is lost: the same command goes on where this one was.")
+        return 1
+
+
+# 1: look
+
+
+def look() -> None:
+    """A line each on what is here; says no to what can't work."""
+    if sys.version_info < (3, 11):
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise Stop(
+            f"This is Python {version}; voltutor needs 3.11 or newer.\n"
+            "Run this with a newer one: make lab PYTHON=python3.11"
+        )
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    owner = ROOT.stat().st_uid if hasattr(os, "geteuid") else 0
+    if as_root and owner != 0 and os.environ.get("SUDO_UID"):
+        raise Stop(
+            "sudo is not needed, and would leave root's files in your clone.\n"
+            "Run `make lab` as yourself; if that can't reach Docker, it says what to do."
+        )
+    say(f"Python    {'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
+    say(f"venv      {'there' if PYTHON.exists() else 'to be made'}: {VENV}")
+    for name in ("fio", "busybox", "docker"):
+        say(f"{name:9} {find(name) or 'not found'}")
+    host = os.environ.get("VOLTUTOR_ENGINE") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    say(f"engine    {host}: {engine_state(host)}")
+    display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    say(f"display   {'there' if display else 'none: the URL is printed instead'}")
+
+
+def find(name: str) -> str | None:
+    """A program on PATH, or unpacked under the home."""
+    unpacked = home() / "programs" / "root"
+    folders = [str(unpacked / part) for part in ("usr/bin", "bin")]
+    return shutil.which(name, path=os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)]))
+
+
+def engine_state(url: str) -> str:
+    """Whether something listens; what it is, `voltutor doctor` tells."""
+    if not url.startswith("unix://"):
+        return "named, asked later"
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(url.removeprefix("unix://"))
+        return "listens"
+    except OSError as error:
+        return str(error.strerror or error)
+
+
+def home() -> Path:
+    """The same folder as voltutor.home, before voltutor can be imported."""
+    if named := os.environ.get("VOLTUTOR_HOME"):
+        return Path(named).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "voltutor"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "voltutor"
+
+
+# 2, 3: the environment and its packages
+
+
+def environment() -> None:
+    """A virtual environment in the clone, which git ignores."""
+    if PYTHON.exists() and run([PYTHON, "-c", "import pip"], check=False, quiet=True) == 0:
+        return
+    if importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise Stop(
+            "This Python can't make virtual environments.\n"
+            f"Run `sudo apt-get install python{version}-venv`, then the same command again."
+        )
+    say("Making the virtual environment.")
+    run([sys.executable, "-m", "venv", "--clear", VENV])
+
+
+def packages(extras: str) -> None:
+    """Install the package as it lies here; a stamp by the hash of pyproject.toml lets later calls skip this."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    done = STAMP.read_text().split() if STAMP.exists() else []
+    if done[:1] == [wanted] and (not extras or extras in done):
+        return
+    say("Installing packages; this takes a minute or two the first time.")
+    target = f"{ROOT}[{extras}]" if extras else str(ROOT)
+    run([PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q", "-e", target])
+    kept = done[1:] if done[:1] == [wanted] else []
+    STAMP.write_text(" ".join([wanted, *sorted({*kept, *([extras] if extras else [])})]))
+
+
+# 4: programs
+
+
+def programs() -> list[str]:
+    """fio and busybox for the lab image: by apt as root, else downloaded by apt without root and unpacked
+    under the home. sudo is never run. Returns what is still missing."""
+    wanted = [name for name in ("fio", "busybox") if find(name) is None]
+    if not wanted:
+        return []
+    listed = [line.strip() for line in APT.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    if shutil.which("apt-get") is None:
+        say(f"Not found: {', '.join(wanted)}. The engine will build the lab image instead, if it reaches a registry.")
+        return wanted
+    try:
+        if os.geteuid() == 0:
+            say(f"Installing {', '.join(listed)} by apt.")
+            run(["apt-get", "update", "-qq"])
+            run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *listed],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        else:
+            say(f"Downloading {', '.join(listed)}, to be unpacked under {home()}.")
+            without_root(listed)
+    except Stop as stop:
+        say(f"{stop}\nGoing on without: the engine will build the lab image instead, if it reaches a registry.")
+    return [name for name in wanted if find(name) is None]
+
+
+def without_root(names: list[str]) -> None:
+    """apt can download without root, given a state of its own; an empty status file makes it fetch all that a
+    package needs, which the image needs too."""
+    base = home() / "programs"
+    for folder in ("lists/partial", "cache/archives/partial", "root"):
+        (base / folder).mkdir(parents=True, exist_ok=True)
+    (base / "status").touch()
+    options = [
+        f"Dir::State={base}", f"Dir::State::lists={base / 'lists'}", f"Dir::Cache={base / 'cache'}",
+        f"Dir::State::status={base / 'status'}", "Debug::NoLocking=1",
+    ]
+    flags = [word for option in options for word in ("-o", option)]
+    run(["apt-get", *flags, "update", "-qq"])
+    run(["apt-get", *flags, "install", "-qq", "--download-only", "-y", "--no-install-recommends", *names])
+    for package in sorted((base / "cache" / "archives").glob("*.deb")):
+        run(["dpkg", "-x", package, base / "root"])
+        package.unlink()
+
+
+# 5: engine and the small lab images
+
+
+def images(missing: list[str]) -> None:
+    """Make the small lab images where an engine answers; says what it costs where none does."""
+    code = run([PYTHON, "-m", "voltutor", "images", "build"], check=False)
+    if code == 3:
+        say("Without an engine the labs can't work; `voltutor doctor` tells what was tried.")
+    elif code != 0 and missing:
+        say(f"Without {', '.join(missing)} there is no lab image.")
+
+
+# 6: what was asked for
+
+
+def test(rest: list[str]) -> int:
+    """Lint, types, the layers of the design, then the tests. Each runs, so that one look shows everything.
+
+    The learner's engine has no part in it: tests use engines that they start themselves, or the one that
+    `VOLTUTOR_TEST_ENGINE` names; where there is neither, what needs one is skipped, and said.
+    """
+    codes = [
+        run([PYTHON, "-m", "ruff", "check", ROOT], check=False),
+        run([PYTHON, "-m", "ruff", "format", "--check", ROOT], check=False),
+        run([PYTHON, "-m", "mypy"], check=False),
+        run([VENV / "bin" / "lint-imports", "--no-logo"], check=False),
+        run([PYTHON, "-m", "pytest", *rest], check=False),
+    ]
+    return max(codes)
+
+
+def run(command: list[object], check: bool = True, quiet: bool = False, env: dict[str, str] | None = None) -> int:
+    """Run a program in the clone; while it is silent, a line every 5 s says that it still works."""
+    words = [str(word) for word in command]
+    if quiet:
+        return subprocess.run(words, cwd=ROOT, capture_output=True, env=env).returncode
+    began, ended = time.monotonic(), threading.Event()
+
+    def reassure() -> None:
+        while not ended.wait(QUIET_AT_MOST):
+            say(f"  … {time.monotonic() - began:.0f} s")
+
+    talks = any(word in ("lab", "pytest") for word in words)
+    if not talks:
+        threading.Thread(target=reassure, daemon=True).start()
+    process = subprocess.Popen(words, cwd=ROOT, env=env)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        # The same Ctrl+C reached it: it ends by itself, in its own order.
+        process.wait()
+        raise
+    finally:
+        ended.set()
+    if check and code != 0:
+        raise Stop(f"`{' '.join(words[:6])}` failed with exit code {code}; its own message is above.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""A private dockerd for tests: its own socket, data root, exec root and pid file; ended by its pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from voltutor.engine import Engine, NoEngine, find
+
+START_LIMIT = 60.0
+
+
+def can_start() -> bool:
+    """Whether this machine and user can run one."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("dockerd") is not None
+
+
+class Dockerd:
+    """One engine that a test may kill and start again; its state stays in its folder."""
+
+    def __init__(self, folder: Path, data: Path | None = None) -> None:
+        self.folder = folder
+        self.data = data or folder / "data"
+        self.url = f"unix://{folder}/docker.sock"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "docker.pid").unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    "dockerd",
+                    *("--host", self.url, "--data-root", str(self.data), "--exec-root", str(self.folder / "exec")),
+                    *("--pidfile", str(self.folder / "docker.pid")),
+                    *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + START_LIMIT
+        while time.monotonic() < until:
+            with contextlib.suppress(NoEngine):
+                find(self.url, {}).close()
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; its containerd and the containers are ended with it."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+        for pid in self._others():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in an orderly way, and what it left."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for pid in self._others():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _others(self) -> list[int]:
+        """containerd and the shims of this engine, known by its exec root on their command line."""
+        mark = str(self.folder / "exec").encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if mark in path.read_bytes():
+                    found.append(int(path.parent.name))
+        return found
+
+    def engine(self) -> Engine:
+        """A connection to it."""
+        return find(self.url, {})
+
+
+@contextlib.contextmanager
+def dockerd(folder: Path, data: Path | None = None) -> Iterator[Dockerd]:
+    """A running dockerd for as long as the block runs."""
+    made = Dockerd(folder, data)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@contextlib.contextmanager
+def formatted(folder: Path, kind: str, gibibytes: int) -> Iterator[Path]:
+    """A loop-mounted file system of this kind, for as long as the block runs."""
+    image, target = folder / f"{kind}.img", folder / kind
+    target.mkdir(parents=True)
+    with image.open("wb") as file:
+        file.truncate(gibibytes << 30)
+    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, target], check=True)
+    try:
+        yield target
+    finally:
+        subprocess.run(["umount", "--recursive", "--lazy", target], check=True)
+        image.unlink()
