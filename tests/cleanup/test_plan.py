@@ -1,0 +1,45 @@
+"""What goes, in which order, and what stays and why: decided from data alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voltutor.cleanup import Owner, Scene, Thing, plan
+
+ONE = Thing("container", "c1", "one", Owner.OURS, "ab12")
+HAND = Thing("container", "c2", "two", Owner.BY_HAND, "ab12", step="copy-up")
+
+
+def volume(name: str, owner: Owner = Owner.OURS, *users: Thing) -> Thing:
+    return Thing("volume", name, name, owner, "ab12", "t", "", tuple(u.name for u in users), tuple(u.id for u in users))
+
+
+def names(decisions: Any) -> list[str]:
+    return [decision.thing.name for decision in decisions]
+
+
+def test_containers_go_before_volumes_and_volumes_before_images() -> None:
+    image = Thing("image", "i:1", "i:1", Owner.OURS, "ab12", "sha", "", ("one",), ("c1",))
+    made = plan(Scene((image, volume("v", Owner.OURS, ONE), ONE), {}))
+    assert names(made.remove) == ["one", "v", "i:1"]
+    assert not made.keep
+
+
+def test_what_was_made_by_hand_stays_unless_it_was_chosen() -> None:
+    scene = Scene((HAND, ONE), {})
+    assert names(plan(scene).remove) == ["one"]
+    kept = plan(scene).keep
+    assert names(kept) == ["two"]
+    assert "by hand" in kept[0].reason
+    assert names(plan(scene, by_hand=True).remove) == ["one", "two"]
+    assert names(plan(scene, ticked={"c2"}).remove) == ["one", "two"]
+    assert "copy-up" in next(d for d in plan(scene, by_hand=True).remove if d.thing is HAND).reason
+
+
+def test_a_volume_that_a_staying_container_uses_stays() -> None:
+    foreign = Thing("container", "f", "theirs", Owner.OTHERS)
+    scene = Scene((volume("v", Owner.OURS, foreign), volume("w", Owner.OURS, HAND), HAND), {})
+    made = plan(scene)
+    assert not made.remove
+    assert {d.thing.name: "theirs" in d.reason for d in made.keep if d.thing.kind == "volume"} == {"v": True, "w": False}
+    assert names(plan(scene, by_hand=True).remove) == ["two", "w"]

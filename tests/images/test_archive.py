@@ -1,0 +1,122 @@
+"""The lab image is the same bytes whenever it is made, holds what it needs, and its seeds have no holes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from voltutor.images import (
+    MIB,
+    Layer,
+    MissingPrograms,
+    Recipe,
+    SeedFile,
+    archive,
+    dockerfile,
+    lab,
+    locate,
+    seed_path,
+    seeded,
+)
+from voltutor.images.recipe import Entry
+
+
+@pytest.fixture
+def recipe(home: Path) -> Recipe:
+    try:
+        return lab(locate(platform.machine(), home), platform.machine())
+    except MissingPrograms as missing:
+        pytest.skip(str(missing))
+
+
+def members(data: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return {m.name: file.read() for m in tar if (file := tar.extractfile(m))}
+
+
+def test_the_same_recipe_gives_the_same_archive(recipe: Recipe) -> None:
+    one, two = b"".join(archive([recipe])), b"".join(archive([recipe]))
+    assert hashlib.sha256(one).digest() == hashlib.sha256(two).digest()
+
+
+def test_the_archive_is_what_docker_load_reads(recipe: Recipe) -> None:
+    files = members(b"".join(archive([recipe])))
+    (entry,) = json.loads(files["manifest.json"])
+    assert entry["RepoTags"] == [recipe.tag]
+    config = json.loads(files[entry["Config"]])
+    digests = [f"sha256:{hashlib.sha256(files[name]).hexdigest()}" for name in entry["Layers"]]
+    assert config["rootfs"]["diff_ids"] == digests
+    assert len(config["history"]) == len(digests) == 3
+
+
+def test_the_lab_image_has_a_shell_fio_and_users(recipe: Recipe) -> None:
+    files = members(b"".join(archive([recipe])))
+    names: dict[str, tarfile.TarInfo] = {}
+    for name, data in files.items():
+        if name.endswith(".tar"):
+            with tarfile.open(fileobj=io.BytesIO(data)) as layer:
+                names |= {member.name: member for member in layer}
+    assert {"bin/busybox", "bin/sh", "bin/stay", "usr/bin/fio", "usr/bin/cp", "etc/passwd"} <= set(names)
+    assert names["bin/sh"].linkname == "busybox"
+    assert names["bin/busybox"].isreg(), "busybox lists itself, and must not become a link to itself"
+    assert {member.uid for member in names.values()} == {0}
+    assert names["tmp"].mode == 0o1777
+    for name in names:
+        assert name.count("/") == 0 or name.rpartition("/")[0] in names, f"{name} lies in no folder"
+
+
+def test_images_that_share_layers_carry_them_once(recipe: Recipe) -> None:
+    with_seeds = seeded(recipe, {1: 2}, "voltutor/test")
+    files = members(b"".join(archive([recipe, with_seeds])))
+    assert sum(name.endswith(".tar") for name in files) == 4
+    assert with_seeds.seed_bytes == 2 * MIB
+    assert len(json.loads(files["manifest.json"])) == 2
+
+
+def test_another_content_is_another_name(recipe: Recipe) -> None:
+    other = Recipe(recipe.repository, (*recipe.layers, Layer("x", (Entry("/x", 0o644, b"x"),))), recipe.architecture)
+    assert other.tag != recipe.tag
+    assert other.named("mine:1").hash == other.hash
+    assert other.named("mine:1").tag == "mine:1"
+
+
+def test_seeds_are_random_without_holes_and_always_the_same() -> None:
+    seed = SeedFile(2 * MIB, 1)
+    data = b"".join(seed.chunks())
+    assert len(data) == 2 * MIB
+    assert data == b"".join(SeedFile(2 * MIB, 1).chunks())
+    assert data != b"".join(SeedFile(2 * MIB, 2).chunks())
+    # The value fixes the generator: an image made by another numpy must be the same image.
+    assert hashlib.sha256(data).hexdigest()[:16] == "378fb8d343e2bbf4"
+    blocks = {data[at : at + 4096] for at in range(0, len(data), 4096)}
+    assert len(blocks) == len(data) // 4096
+    assert bytes(4096) not in blocks
+
+
+def test_a_program_that_the_engine_could_not_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingPrograms, match="not found"):
+        locate("x86_64", tmp_path)
+    script = tmp_path / "busybox"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    with pytest.raises(MissingPrograms, match="ELF"):
+        locate("x86_64", tmp_path)
+    script.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + b"\xf3\x00" + bytes(40))
+    with pytest.raises(MissingPrograms, match="architecture"):
+        locate("x86_64", tmp_path)
+
+
+def test_without_programs_a_dockerfile_makes_the_same_files() -> None:
+    text = dockerfile({16: 2})
+    assert text.startswith("FROM ")
+    assert seed_path(16, 2) in text
+    assert "apk add" in text
+    assert '["stay"]' in text
+    assert "'" not in text.split("printf '%b' '")[1].split("' > /bin/stay")[0]

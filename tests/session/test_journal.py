@@ -1,0 +1,69 @@
+"""The journal alone tells what is ours, whatever ended the writer."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from voltutor.session import Journal, Reservation
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.jsonl")
+
+
+def test_what_was_written_is_read_by_another_kernel(journal: Journal) -> None:
+    assert journal.state().empty
+    journal.reserve(Reservation("container", "one-ab12", "one", "layers"))
+    journal.made("container", "one-ab12", "f00")
+    journal.anonymous("0" * 64, "2026-01-01T00:00:00Z")
+    state = Journal(journal.path).state()
+    assert state.name_of("container", "one") == "one-ab12"
+    assert state.name_of("volume", "one") is None
+    assert state.made["container", "one-ab12"] == "f00"
+    assert state.anonymous == {"0" * 64: "2026-01-01T00:00:00Z"}
+
+
+def test_what_went_is_no_longer_made_and_a_released_name_no_longer_reserved(journal: Journal) -> None:
+    journal.reserve(Reservation("volume", "v", "v"))
+    journal.made("volume", "v", "1")
+    journal.gone("volume", "v")
+    assert ("volume", "v") in journal.state().reserved
+    assert not journal.state().made
+    journal.release("volume", "v")
+    assert journal.state().empty
+
+
+def test_a_line_that_a_crash_cut_spoils_only_itself(journal: Journal) -> None:
+    journal.reserve(Reservation("container", "a", "a"))
+    with journal.path.open("a") as file:
+        file.write('{"op": "reserve", "kind": "container", "na')
+    journal.reserve(Reservation("container", "b", "b"))
+    assert {name for _kind, name in journal.state().reserved} == {"a", "b"}
+
+
+def test_what_was_met_is_remembered_until_it_is_forgotten(journal: Journal) -> None:
+    journal.meet("container", "a")
+    journal.gone("container", "a")
+    assert ("container", "a") in journal.state().met
+    journal.forget("container", "a")
+    assert not journal.state().met
+
+
+def _write(path: Path, worker: int) -> None:
+    journal = Journal(path)
+    for number in range(50):
+        journal.reserve(Reservation("container", f"{worker}-{number}", "x"))
+
+
+def test_writers_at_the_same_time_lose_no_line(journal: Journal) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_write, args=(journal.path, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert len(journal.state().reserved) == 200
