@@ -145,7 +145,20 @@ def packages(extras: str) -> None:
         return
     say("Installing packages; this takes a minute or two the first time.")
     target = f"{ROOT}[{extras}]" if extras else str(ROOT)
-    run([PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q", "-e", target])
+    run(
+        [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "off",
+            "-q",
+            "-e",
+            target,
+        ]
+    )
     kept = done[1:] if done[:1] == [wanted] else []
     STAMP.write_text(" ".join([wanted, *sorted({*kept, *([extras] if extras else [])})]))
 
@@ -159,21 +172,29 @@ def programs() -> list[str]:
     wanted = [name for name in ("fio", "busybox") if find(name) is None]
     if not wanted:
         return []
-    listed = [line.strip() for line in APT.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    listed = [
+        line.strip() for line in APT.read_text().splitlines() if line.strip() and not line.startswith("#")
+    ]
     if shutil.which("apt-get") is None:
-        say(f"Not found: {', '.join(wanted)}. The engine will build the lab image instead, if it reaches a registry.")
+        say(
+            f"Not found: {', '.join(wanted)}. The engine will build the lab image instead, if it reaches a registry."
+        )
         return wanted
     try:
         if os.geteuid() == 0:
             say(f"Installing {', '.join(listed)} by apt.")
             run(["apt-get", "update", "-qq"])
-            run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *listed],
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            run(
+                ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *listed],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            )
         else:
             say(f"Downloading {', '.join(listed)}, to be unpacked under {home()}.")
             without_root(listed)
     except Stop as stop:
-        say(f"{stop}\nGoing on without: the engine will build the lab image instead, if it reaches a registry.")
+        say(
+            f"{stop}\nGoing on without: the engine will build the lab image instead, if it reaches a registry."
+        )
     return [name for name in wanted if find(name) is None]
 
 
@@ -185,8 +206,11 @@ def without_root(names: list[str]) -> None:
         (base / folder).mkdir(parents=True, exist_ok=True)
     (base / "status").touch()
     options = [
-        f"Dir::State={base}", f"Dir::State::lists={base / 'lists'}", f"Dir::Cache={base / 'cache'}",
-        f"Dir::State::status={base / 'status'}", "Debug::NoLocking=1",
+        f"Dir::State={base}",
+        f"Dir::State::lists={base / 'lists'}",
+        f"Dir::Cache={base / 'cache'}",
+        f"Dir::State::status={base / 'status'}",
+        "Debug::NoLocking=1",
     ]
     flags = [word for option in options for word in ("-o", option)]
     run(["apt-get", *flags, "update", "-qq"])
@@ -227,7 +251,9 @@ def test(rest: list[str]) -> int:
     return max(codes)
 
 
-def run(command: list[object], check: bool = True, quiet: bool = False, env: dict[str, str] | None = None) -> int:
+def run(
+    command: list[object], check: bool = True, quiet: bool = False, env: dict[str, str] | None = None
+) -> int:
     """Run a program in the clone; while it is silent, a line every 5 s says that it still works."""
     words = [str(word) for word in command]
     if quiet:

@@ -86,9 +86,13 @@ def sweep(engine: Engine, home: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _shared_images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _shared_images(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """The lab images are made once, by a home of their own, so that no test's sweep takes them away."""
-    wants = any("engine" in item.fixturenames or "bench" in item.fixturenames for item in request.session.items)
+    wants = any(
+        "engine" in item.fixturenames or "bench" in item.fixturenames for item in request.session.items
+    )
     if not wants:
         yield
         return
@@ -123,7 +127,9 @@ def voltutor(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The command, run in a process of its own with an empty home."""
     import sys
 
-    def run(*words: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, env: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "voltutor", *words]
         full = {**os.environ, "VOLTUTOR_HOME": str(home), "COLUMNS": "200", **(env or {})}
         return subprocess.run(command, capture_output=True, text=True, env=full, timeout=500, **options)

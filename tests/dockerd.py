@@ -38,7 +38,14 @@ class Dockerd:
             self.process = subprocess.Popen(
                 [
                     "dockerd",
-                    *("--host", self.url, "--data-root", str(self.data), "--exec-root", str(self.folder / "exec")),
+                    *(
+                        "--host",
+                        self.url,
+                        "--data-root",
+                        str(self.data),
+                        "--exec-root",
+                        str(self.folder / "exec"),
+                    ),
                     *("--pidfile", str(self.folder / "docker.pid")),
                     *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
                 ],
@@ -61,9 +68,10 @@ class Dockerd:
         assert self.process
         self.process.kill()
         self.process.wait()
-        for pid in self._others():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._end_others()
+        # Where nobody reaps it, a dead containerd looks alive to the next dockerd, which then waits for it.
+        for stale in (self.folder / "exec" / "containerd").glob("containerd.*"):
+            stale.unlink()
 
     def stop(self) -> None:
         """End it in an orderly way, and what it left."""
@@ -73,6 +81,9 @@ class Dockerd:
                 self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._end_others()
+
+    def _end_others(self) -> None:
         for pid in self._others():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

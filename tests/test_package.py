@@ -14,7 +14,8 @@ from voltutor.text import _, tr
 
 
 def test_importing_the_package_loads_neither_docker_nor_matplotlib() -> None:
-    code = "import sys, voltutor; print([m for m in ('docker', 'matplotlib', 'numpy', 'ipywidgets') if m in sys.modules])"
+    names = ("docker", "matplotlib", "numpy", "ipywidgets")
+    code = f"import sys, voltutor; print([name for name in {names} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -28,7 +28,12 @@ def everything(engine: Engine) -> dict[str, Any]:
 
 
 def test_nothing_of_others_changes_and_nothing_of_ours_is_left(
-    bench: Bench, engine: Engine, tmp_path: Path, voltutor: Callable[..., Any], docker: Callable[..., str], engine_url: str
+    bench: Bench,
+    engine: Engine,
+    tmp_path: Path,
+    voltutor: Callable[..., Any],
+    docker: Callable[..., str],
+    engine_url: str,
 ) -> None:
     token, image = bench.session.id, bench.image("lab")
     labels = bench.session.labels()
@@ -129,4 +134,6 @@ def test_no_prune_and_no_forced_volume_removal_is_ever_sent(bench: Bench, engine
     bench.do(Run("one", "lab", volumes=(Mount("/data"), Mount("/v", "vol"))))
     sweep(engine, bench.home)
     assert any("DELETE" in line and "/volumes/" in line for line in asked)
-    assert not [line for line in asked if "prune" in line.lower() or ("/volumes/" in line and "force=True" in line)]
+    assert not [
+        line for line in asked if "prune" in line.lower() or ("/volumes/" in line and "force=True" in line)
+    ]

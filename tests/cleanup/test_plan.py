@@ -11,7 +11,9 @@ HAND = Thing("container", "c2", "two", Owner.BY_HAND, "ab12", step="copy-up")
 
 
 def volume(name: str, owner: Owner = Owner.OURS, *users: Thing) -> Thing:
-    return Thing("volume", name, name, owner, "ab12", "t", "", tuple(u.name for u in users), tuple(u.id for u in users))
+    return Thing(
+        "volume", name, name, owner, "ab12", "t", "", tuple(u.name for u in users), tuple(u.id for u in users)
+    )
 
 
 def names(decisions: Any) -> list[str]:
@@ -41,5 +43,8 @@ def test_a_volume_that_a_staying_container_uses_stays() -> None:
     scene = Scene((volume("v", Owner.OURS, foreign), volume("w", Owner.OURS, HAND), HAND), {})
     made = plan(scene)
     assert not made.remove
-    assert {d.thing.name: "theirs" in d.reason for d in made.keep if d.thing.kind == "volume"} == {"v": True, "w": False}
+    assert {d.thing.name: "theirs" in d.reason for d in made.keep if d.thing.kind == "volume"} == {
+        "v": True,
+        "w": False,
+    }
     assert names(plan(scene, by_hand=True).remove) == ["two", "w"]

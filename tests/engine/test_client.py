@@ -32,7 +32,10 @@ def test_what_is_not_there_is_none(engine: Engine) -> None:
 
 def test_a_container_shows_its_mounts_and_changes(bench: Bench, engine: Engine) -> None:
     mounts = [Mount("/anonymous")]
-    with bench.scratch_volume() as volume, bench.scratch("lab", (), [*mounts, Mount("/named", volume)]) as ref:
+    with (
+        bench.scratch_volume() as volume,
+        bench.scratch("lab", (), [*mounts, Mount("/named", volume)]) as ref,
+    ):
         view = engine.container(ref)
         assert view is not None
         assert view.running
@@ -44,13 +47,17 @@ def test_a_container_shows_its_mounts_and_changes(bench: Bench, engine: Engine) 
         assert view.named_sources == {volume}
         assert engine.diff(ref) == tuple(Change("A", path) for path in ("/anonymous", "/named"))
         engine.run(ref, ["sh", "-c", "rm /etc/group; echo x >> /etc/passwd; echo y > /new"])
-        assert {Change("D", "/etc/group"), Change("C", "/etc/passwd"), Change("A", "/new")} <= set(engine.diff(ref))
+        assert {Change("D", "/etc/group"), Change("C", "/etc/passwd"), Change("A", "/new")} <= set(
+            engine.diff(ref)
+        )
         assert engine.layer_size(ref) > 0
 
 
 def test_exec_gives_both_streams_and_the_exit_code(bench: Bench, engine: Engine) -> None:
     with bench.scratch("lab") as ref:
-        assert engine.run(ref, ["sh", "-c", "echo out; echo err >&2; exit 7"]) == ExecResult(7, b"out\n", b"err\n")
+        assert engine.run(ref, ["sh", "-c", "echo out; echo err >&2; exit 7"]) == ExecResult(
+            7, b"out\n", b"err\n"
+        )
         assert "nothing-here" in engine.run(ref, ["nothing-here"]).message
         large = engine.run(ref, ["sh", "-c", "head -c 3000000 /dev/zero"])
         assert len(large.out) == 3_000_000

@@ -27,7 +27,7 @@ def speaks(path: Path, body: bytes, status: int = 200) -> Iterator[None]:
     """A socket that answers every request alike."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -71,7 +71,9 @@ def test_a_silent_socket_is_given_up_within_its_limit(sock: Path) -> None:
         assert refusal(Candidate(f"unix://{sock}", ""), limit=0.2).why is Why.SILENT
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="needs setpriv as root")
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="needs setpriv as root"
+)
 def test_a_socket_of_somebody_else_is_permission_denied(sock: Path) -> None:
     with socket.socket(socket.AF_UNIX) as closed:
         closed.bind(str(sock))

@@ -80,7 +80,9 @@ def test_images_that_share_layers_carry_them_once(recipe: Recipe) -> None:
 
 
 def test_another_content_is_another_name(recipe: Recipe) -> None:
-    other = Recipe(recipe.repository, (*recipe.layers, Layer("x", (Entry("/x", 0o644, b"x"),))), recipe.architecture)
+    other = Recipe(
+        recipe.repository, (*recipe.layers, Layer("x", (Entry("/x", 0o644, b"x"),))), recipe.architecture
+    )
     assert other.tag != recipe.tag
     assert other.named("mine:1").hash == other.hash
     assert other.named("mine:1").tag == "mine:1"
@@ -99,7 +101,9 @@ def test_seeds_are_random_without_holes_and_always_the_same() -> None:
     assert bytes(4096) not in blocks
 
 
-def test_a_program_that_the_engine_could_not_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_the_engine_could_not_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingPrograms, match="not found"):
         locate("x86_64", tmp_path)

@@ -28,7 +28,9 @@ from voltutor.session import (
 pytestmark = pytest.mark.engine
 
 
-def test_what_is_made_is_labelled_and_journalled_with_its_anonymous_volumes(bench: Bench, engine: Engine) -> None:
+def test_what_is_made_is_labelled_and_journalled_with_its_anonymous_volumes(
+    bench: Bench, engine: Engine
+) -> None:
     bench.do(Run("one", "lab", volumes=(Mount("/data"), Mount("/named", "vol"))))
     view = bench.container("one")
     assert view is not None
@@ -82,7 +84,9 @@ def test_what_appears_under_a_reserved_name_is_not_taken_over(bench: Bench, engi
     assert engine.container(theirs) is not None
 
 
-def test_docker_answers_a_create_with_somebody_elses_volume_and_it_stays_theirs(bench: Bench, engine: Engine) -> None:
+def test_docker_answers_a_create_with_somebody_elses_volume_and_it_stays_theirs(
+    bench: Bench, engine: Engine
+) -> None:
     name = bench.names("vol", "volume")
     theirs = engine.create_volume(name, {"mine": "yes"})
     with pytest.raises(NameTaken):
@@ -150,7 +154,10 @@ def test_a_tag_never_takes_a_name_away(bench: Bench, engine: Engine) -> None:
 
 
 def test_scratch_containers_and_volumes_leave_nothing(bench: Bench, engine: Engine) -> None:
-    with bench.scratch_volume() as volume, bench.scratch("lab", (), [Mount("/a"), Mount("/v", volume)]) as ref:
+    with (
+        bench.scratch_volume() as volume,
+        bench.scratch("lab", (), [Mount("/a"), Mount("/v", volume)]) as ref,
+    ):
         view = engine.container(ref)
         assert view is not None
         names = [mount.name for mount in view.mounts]

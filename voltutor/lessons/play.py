@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from voltutor.engine import EngineError, NotFound
 from voltutor.lessons.step import Step
-from voltutor.lessons.verdict import EngineTrouble, NotPossible, Verdict
+from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
 from voltutor.session import Bench, Command, Progress, Remove, Run, Tag
 from voltutor.text import _, tr
 
@@ -18,11 +18,15 @@ def commands_for(step: Step, bench: Bench) -> list[Command]:
     Raises:
         EngineError: the engine does not answer.
     """
+    return [*_preparation(step, bench), *step.solution]
+
+
+def _preparation(step: Step, bench: Bench) -> list[Command]:
     given = [command for command in step.given if _missing(command, bench)]
     again = [
         Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
     ]
-    return [*again, *given, *step.solution]
+    return [*again, *given]
 
 
 def _missing(command: Command, bench: Bench) -> bool:
@@ -37,10 +41,21 @@ def _our(command: Run, bench: Bench) -> bool:
 def perform(step: Step, bench: Bench) -> Iterator[Progress]:
     """Do it. Each command's own line comes before what it says; closing the iterator stops it.
 
+    Where the step is passed already, nothing is done: a second `rm` of one file would only fail.
+
     Raises:
         VoltutorError: a command failed; what the ones before it did stands.
     """
-    for command in commands_for(step, bench):
+    if not isinstance(verdict(step, bench), Passed):
+        yield from _do(_preparation(step, bench), bench)
+    if isinstance(verdict(step, bench), Passed):
+        yield Progress(tr(_("It is so already. Reset makes it as it was, to do it again.")))
+    else:
+        yield from _do(step.solution, bench)
+
+
+def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
+    for command in commands:
         yield Progress(f"$ {bench.line(command)}")
         yield from command.perform(bench)
 
@@ -83,9 +98,7 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
         bench.session.journal.gone("image", name)
     if step.measures:
         bench.result_path(step.measures).unlink(missing_ok=True)
-    for command in step.given:
-        yield Progress(f"$ {bench.line(command)}")
-        yield from command.perform(bench)
+    yield from _do(step.given, bench)
 
 
 NO_CAPABILITY = NotPossible(_("{engine} can't do this here: {why}."))

@@ -1,0 +1,168 @@
+"""Options become a command line, and any fio's output becomes jobs; what was not printed is None."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voltutor.fio import FioError, Job, NotFio, command, parse
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "fio-samples"
+
+
+def document(**job: object) -> str:
+    return json.dumps({"fio version": "fio-3.33", "jobs": [{"jobname": "j", "error": 0, **job}]})
+
+
+WRITE = {"total_ios": 2, "io_bytes": 8192, "bw_bytes": 4096, "iops": 1.0, "runtime": 2000,
+         "lat_ns": {"min": 10, "max": 30, "mean": 20.0, "stddev": 1.0},
+         "clat_ns": {"min": 9, "max": 29, "mean": 19.0, "stddev": 1.0, "N": 2, "percentile": {"99.000000": 29},
+                     "bins": {"9": 1, "29": 1}}}  # fmt: skip
+
+
+def test_a_job_becomes_words_in_fios_own_terms() -> None:
+    job = Job("w", {"rw": "write", "size": 4096, "time_based": True, "direct": False})
+    assert command(job) == [
+        "fio",
+        "--output-format=json",
+        "--name=w",
+        "--rw=write",
+        "--size=4096",
+        "--time_based",
+    ]
+    with pytest.raises(ValueError, match="at least one job"):
+        command()
+
+
+def test_figures_are_in_nanoseconds_and_bytes() -> None:
+    job = parse(document(write=WRITE)).job("j")
+    write = job.directions["write"]
+    assert (write.ios, write.bytes, write.bandwidth, write.runtime_ns) == (2, 8192, 4096.0, 2_000_000_000)
+    assert write.total is not None
+    assert write.completion is not None
+    assert (write.total.mean, write.total.max) == (20.0, 30.0)
+    assert write.completion.percentiles == {99.0: 29.0}
+    assert write.completion.bins == {9: 1, 29: 1}
+    assert "read" not in job.directions
+
+
+def test_fio_2_counts_in_microseconds_and_kibibytes() -> None:
+    old = {"fio version": "fio-2.1.4", "jobs": [{"jobname": "j", "error": 0, "write": {
+        "io_bytes": 8, "bw": 4, "iops": 1, "runtime": 10,
+        "clat": {"min": 1, "max": 3, "mean": 2.0, "stddev": 0.5, "percentile": {"99.000000": 3, "0.00": 0}}}}]}  # fmt: skip
+    write = parse(json.dumps(old)).jobs[0].directions["write"]
+    assert (write.bytes, write.bandwidth) == (8192, 4096.0)
+    assert write.ios is None
+    assert write.completion is not None
+    assert write.completion.mean == 2000.0
+    assert write.completion.percentiles == {99.0: 3000.0}
+    assert write.total is None
+
+
+def test_what_did_not_happen_is_none_and_never_zero() -> None:
+    idle = {"total_ios": 0, "io_bytes": 0, "lat_ns": {"min": 0, "max": 0, "mean": 0.0, "stddev": 0.0}}
+    job = parse(document(read=idle, write=WRITE, sync={"total_ios": 0, "lat_ns": {"mean": 0}})).jobs[0]
+    assert list(job.directions) == ["write"]
+    assert job.sync is None
+    assert job.directions["write"].submission is None
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "fio: noise before\n{}",
+        "{}\nnoise after {{",
+        "{{not json}} {}",
+        '{{"fio version": "fio-1.0", "jobs": []}}\n{}',
+    ],
+)
+def test_noise_around_and_several_documents_do_no_harm(wrap: str) -> None:
+    assert parse(wrap.format(document(write=WRITE)).encode()).job("j").directions["write"].ios == 2
+
+
+def test_nan_and_control_characters_occur() -> None:
+    text = (
+        document(write={**WRITE, "iops": 1.0}).replace('"iops": 1.0', '"iops": nan').replace('"j"', '"j\x01"')
+    )
+    assert parse(text).jobs[0].directions["write"].iops is None
+
+
+def test_client_server_output_and_listed_options() -> None:
+    raw = {"fio version": "fio-3.33", "global options": [{"bs": "4k"}], "client_stats": [
+        {"jobname": "j", "error": 0, "job options": {"rw": "write"}, "write": WRITE},
+        {"jobname": "All clients", "error": 0, "write": WRITE}]}  # fmt: skip
+    (job,) = parse(json.dumps(raw)).jobs
+    assert job.options == {"bs": "4k", "rw": "write"}
+
+
+def test_an_error_carries_fios_own_words() -> None:
+    said = "fio: pid=1, err=28/file:io_u.c:1, error=No space left on device\n"
+    with pytest.raises(FioError, match="No space left on device"):
+        parse(said + document(error=28, write=WRITE))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", "{}", '{"jobs": []}', "fio: unrecognized option", "[[[[", "{" * 5000]
+)
+def test_what_is_not_fio_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(NotFio) as caught:
+        parse(text)
+    assert str(caught.value).endswith(".")
+    assert len(str(caught.value)) < 300
+
+
+@given(st.text() | st.binary())
+def test_nothing_but_its_own_errors_comes_out(output: str | bytes) -> None:
+    with pytest.raises(NotFio):
+        parse(output)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from(["jobs", "write", "sync", "clat_ns", "percentile", "bins", "mean", "N", "total_ios", "error", "x"]),
+        inner),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["jobs", "client_stats", "global options"]), _json), _json)
+def test_documents_of_any_shape_are_read_or_refused(document: dict[str, object], job: object) -> None:
+    text = json.dumps({"fio version": "fio-3.33", **document, "jobs": document.get("jobs", [job])})
+    try:
+        parse(text)
+    except (NotFio, FioError):
+        pass
+
+
+def test_a_real_run_agrees_with_a_reading_by_hand(tmp_path: Path) -> None:
+    if shutil.which("fio") is None:
+        pytest.skip("needs fio")
+    job = Job(
+        "w", {"filename": tmp_path / "f", "rw": "write", "bs": "4k", "size": "64k", "ioengine": "psync"}
+    )
+    done = subprocess.run(command(job), capture_output=True, check=True)
+    raw = json.loads(done.stdout)["jobs"][0]["write"]
+    write = parse(done.stdout).job("w").directions["write"]
+    assert (write.ios, write.bytes) == (16, 65536)
+    assert write.iops == raw["iops"]
+    assert write.total is not None
+    assert write.total.mean == raw["lat_ns"]["mean"]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of other projects do not lie beside this one")
+def test_samples_of_other_projects() -> None:
+    old = parse((SAMPLES / "pkb_fio-parser-sample-result.json").read_bytes())
+    assert old.version == (2, 1, 4)
+    assert old.job("sequential_write").directions["write"].bytes == 361984 * 1024
+    new = parse((SAMPLES / "vc_Results_FIO_ReadWrite.json").read_bytes())
+    assert new.version[:2] == (3, 26)
+    assert new.jobs[0].directions["read"].ios == 2824
+    with pytest.raises(NotFio, match="Invalid or incomplete multibyte"):
+        parse((SAMPLES / "vc_Results_FIO_Error_1.txt").read_bytes())

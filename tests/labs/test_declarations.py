@@ -1,0 +1,152 @@
+"""Every step of every lab, on a real engine, from its declaration alone: a new step is tested by existing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from voltutor.diagrams import stack_svg
+from voltutor.engine import Engine
+from voltutor.labs import LABS
+from voltutor.lessons import (
+    Choice,
+    Duration,
+    Failed,
+    Lab,
+    NotAttempted,
+    Passed,
+    Step,
+    clear,
+    commands_for,
+    perform,
+    picture,
+    verdict,
+)
+from voltutor.measure import Measure
+from voltutor.session import Bench, Command, Run
+
+pytestmark = pytest.mark.engine
+
+STEPS = [pytest.param(lab, step, id=f"{lab.id}:{step.id}") for lab in LABS.values() for step in lab.steps]
+QUICK = [param for param in STEPS if not param.values[1].measures]
+WRONG = [
+    pytest.param(lab, step, reason, commands, id=f"{lab.id}:{step.id}:{number}")
+    for lab in LABS.values()
+    for step in lab.steps
+    for number, (reason, commands) in enumerate(step.wrong.items())
+]
+
+
+def drain(work: Iterator[object]) -> None:
+    for _ in work:
+        pass
+
+
+@pytest.mark.parametrize(("lab", "step"), STEPS)
+def test_a_fresh_scene_is_not_passed(bench: Bench, lab: Lab, step: Step) -> None:
+    assert isinstance(verdict(step, bench), NotAttempted), "with nothing there at all"
+    drain(clear(step, bench))
+    assert isinstance(verdict(step, bench), NotAttempted), "with what is given"
+
+
+@pytest.mark.parametrize(("lab", "step", "reason", "commands"), WRONG)
+def test_each_wrong_answer_gets_its_own_reason(
+    bench: Bench, lab: Lab, step: Step, reason: Failed, commands: list[Command]
+) -> None:
+    drain(clear(step, bench))
+    bench.do(*commands)
+    found = verdict(step, bench)
+    assert found == reason
+    assert "{" not in found.text
+
+
+@pytest.mark.parametrize(("lab", "step"), QUICK)
+def test_run_passes_the_step_and_again(bench: Bench, lab: Lab, step: Step) -> None:
+    drain(perform(step, bench))
+    found = verdict(step, bench)
+    assert isinstance(found, Passed), found.text
+    assert "{" not in found.text
+    drain(perform(step, bench))
+    assert isinstance(verdict(step, bench), Passed), "a second run does no harm"
+
+
+@pytest.mark.parametrize(("lab", "step"), QUICK)
+def test_the_shown_lines_typed_in_a_shell_pass_the_step(
+    bench: Bench, lab: Lab, step: Step, docker: Callable[..., str]
+) -> None:
+    drain(bench.prepare("lab", "files"))
+    for command in commands_for(step, bench):
+        docker(bench.line(command))
+        if isinstance(command, Run):
+            assert bench.container(command.name), "a look in between, as the engine's events bring it about"
+    found = verdict(step, bench)
+    assert isinstance(found, Passed), found.text
+
+
+@pytest.mark.parametrize(("lab", "step"), QUICK)
+def test_the_python_of_the_solution_passes_the_step(bench: Bench, lab: Lab, step: Step) -> None:
+    drain(clear(step, bench))
+    bench.do(*step.solution)
+    assert isinstance(verdict(step, bench), Passed)
+
+
+@pytest.mark.parametrize(("lab", "step"), QUICK)
+def test_a_reset_makes_it_as_fresh_as_before(bench: Bench, lab: Lab, step: Step) -> None:
+    drain(perform(step, bench))
+    drain(clear(step, bench))
+    assert isinstance(verdict(step, bench), NotAttempted)
+
+
+@pytest.mark.parametrize(("lab", "step"), STEPS)
+def test_texts_name_only_fields_that_the_lab_gives(bench: Bench, lab: Lab, step: Step) -> None:
+    fields = lab.fields(bench)
+    asked = step.prediction
+    texts = [step.goal, step.explanation, step.then_now.then, step.then_now.now, *step.hints]
+    if asked:
+        texts.append(asked.question)
+    if isinstance(asked, Choice):
+        texts += asked.options
+        assert 0 <= asked.answer < len(asked.options)
+    if isinstance(asked, Duration):
+        assert asked.least <= asked.start <= asked.most
+    for text in texts:
+        assert text.format_map(fields)
+        assert len(re.findall("`", text)) % 2 == 0, f"an open code mark in: {text}"
+    assert len(step.hints) == 2, "a nudge, a clearer one; the line itself is the third"
+
+
+@pytest.mark.parametrize(("lab", "step"), STEPS)
+def test_the_shown_line_is_a_line_that_a_shell_reads_back(bench: Bench, lab: Lab, step: Step) -> None:
+    for command in step.solution:
+        assert shlex.split(bench.line(command)) == command.argv(bench)
+
+
+def test_a_changed_file_is_found_in_the_picture(bench: Bench, engine: Engine) -> None:
+    bench.do(Run("one", "files"))
+    before = picture(bench, "files", ("one",))
+    assert before is not None
+    engine.run(
+        bench.names("one"), ["sh", "-c", "echo x >> /seed/16MiB-1; rm /seed/16MiB-3; echo y > /new-file"]
+    )
+    after = picture(bench, "files", ("one",))
+    assert after is not None
+    svg = stack_svg(after)
+    for path in ("/seed/16MiB-1", "/seed/16MiB-3", "/new-file"):
+        assert path in svg
+        assert path not in stack_svg(before)
+    image = engine.image(bench.image("files"))
+    assert image is not None
+    for digest in image.layers:
+        assert digest.removeprefix("sha256:")[:12] in svg
+
+
+def test_the_measuring_line_is_the_kits_own_command(bench: Bench) -> None:
+    step = LABS["01-copy-on-write"].step("price")
+    (command,) = step.solution
+    assert isinstance(command, Measure)
+    assert bench.line(command) == "voltutor measure first-write --places layer,volume --budget 120"
+    assert sys.executable

@@ -1,0 +1,34 @@
+"""Progress survives kernels and crashes, and nothing is lost where its file can't be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voltutor.lessons import Failed, NotAttempted, Passed, Progress, StepProgress
+
+
+def test_what_was_guessed_and_passed_is_kept(tmp_path: Path) -> None:
+    progress = Progress.of(tmp_path)
+    assert progress.get("lab", "step") == StepProgress()
+    progress.update("lab", "step", guessed=True, guess=2.0)
+    progress.update("lab", "other", passed="seen")
+    again = Progress.of(tmp_path)
+    assert again.get("lab", "step") == StepProgress(guessed=True, guess=2.0)
+    assert again.get("lab", "other").passed == "seen"
+
+
+def test_a_file_that_cannot_be_read_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_text('{"version": 1, "labs"')
+    progress = Progress.of(tmp_path)
+    progress.update("lab", "step", passed="seen")
+    assert progress.get("lab", "step").passed == "seen"
+    assert (tmp_path / "progress.corrupt.json").read_text() == '{"version": 1, "labs"'
+
+
+def test_two_verdicts_are_the_same_whatever_was_seen() -> None:
+    reason = Failed("{name} is missing.")
+    assert reason.seen(name="one") == reason == reason.seen(name="two")
+    assert reason.seen(name="one").text == "one is missing."
+    assert reason != Failed("other")
+    assert Passed("x") != Failed("x")
+    assert NotAttempted().text

@@ -1,0 +1,218 @@
+"""Measuring: what a trial runs and reads, and experiments on a real engine that end whole, cancelled or broken."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dockerd import Dockerd
+from voltutor.engine import Engine, EngineGone
+from voltutor.errors import UsageError
+from voltutor.fio import NotFio
+from voltutor.images import MIB
+from voltutor.measure import (
+    FIRST_WRITE,
+    LAYER,
+    RANDOM_WRITE,
+    VOLUME,
+    WORKLOADS,
+    Experiment,
+    Measure,
+    Update,
+    Workload,
+    circumstances,
+    place,
+    workload,
+)
+from voltutor.measure.workloads import FirstWrite, RandomWrite
+from voltutor.results import load
+from voltutor.session import Bench, CommandFailed
+
+
+def quick(name: str = "first-write", sizes: tuple[int, ...] = (1, 4)) -> Workload:
+    from dataclasses import replace
+
+    return replace(FIRST_WRITE, name=name, sizes=tuple(size * MIB for size in sizes))
+
+
+def test_first_write_times_the_opening_and_a_write_that_reaches_the_disk() -> None:
+    argv = FirstWrite().argv("/seed/1MiB-1")
+    assert "--ioengine=filecreate" in argv
+    assert "--sync=1" in argv
+    assert argv.index("--stonewall") > argv.index("--ioengine=filecreate")
+    jobs = [
+        {
+            "jobname": "open",
+            "error": 0,
+            "read": {"total_ios": 1, "clat_ns": {"mean": 85e6, "min": 1, "max": 1}},
+        },
+        {
+            "jobname": "write",
+            "error": 0,
+            "write": {"total_ios": 1, "lat_ns": {"mean": 1e6, "min": 1, "max": 1}},
+        },
+    ]
+    metrics = FirstWrite().read(json.dumps({"fio version": "fio-3.33", "jobs": jobs}).encode())
+    assert metrics == {"seconds": pytest.approx(0.086), "open_seconds": 0.085, "write_seconds": 0.001}
+
+
+def test_a_run_without_a_timing_is_refused() -> None:
+    empty = {
+        "fio version": "fio-3.33",
+        "jobs": [{"jobname": "open", "error": 0}, {"jobname": "write", "error": 0}],
+    }
+    with pytest.raises(NotFio, match="timed nothing"):
+        FirstWrite().read(json.dumps(empty).encode())
+    idle = {
+        "fio version": "fio-3.33",
+        "jobs": [{"jobname": "random-write", "error": 0, "write": {"total_ios": 0}}],
+    }
+    with pytest.raises((NotFio, KeyError)):
+        RandomWrite(MIB).read(json.dumps(idle).encode())
+
+
+def test_names_are_looked_up_and_strangers_refused_with_a_list() -> None:
+    assert workload("random-write") is RANDOM_WRITE
+    assert place("layer") is LAYER
+    with pytest.raises(UsageError, match="first-write"):
+        workload("nonsense")
+    with pytest.raises(UsageError, match="layer, volume"):
+        place("nowhere")
+    for each in WORKLOADS.values():
+        assert each.isolates
+        assert each.expects
+
+
+@pytest.mark.engine
+def test_copy_up_grows_with_the_file_in_the_layer_and_not_in_a_volume(bench: Bench, engine: Engine) -> None:
+    updates = list(Experiment(quick(sizes=(1, 16, 64)), LAYER, VOLUME, budget=120, seed=3).run(bench))
+    result = updates[-1].result
+    assert result.complete
+    assert result.planned is not None
+    assert 8 <= result.planned <= 40
+    assert len(result.of_size(16 * MIB)) == result.planned
+    announced = [
+        update for update in updates if str(result.planned) in update.text and len(update.result.pairs) == 24
+    ]
+    assert announced, "the number is told before going on"
+    assert {pair.first for pair in result.pairs} == {"layer", "volume"}
+    if not bench.capability("reflink").available:
+        assert result.growth("layer", 1 * MIB, 64 * MIB).median > 8
+    assert result.growth("volume", 1 * MIB, 64 * MIB).median < 4
+    assert result.circumstances["fio"]
+    assert not [key for key in bench.session.journal.state().made if key[0] != "image"]
+
+
+@pytest.mark.engine
+def test_steady_state_is_measured_in_both_places(bench: Bench) -> None:
+    from dataclasses import replace
+
+    job = RandomWrite(16 * MIB, runtime=0.2)
+    short = replace(RANDOM_WRITE, job=job, prefill=job.prefill)
+    *_, last = Experiment(short, LAYER, VOLUME, budget=30).run(bench)
+    assert len(last.result.pairs) >= 8
+    assert all(trial.metrics["iops"] > 100 for pair in last.result.pairs for trial in (pair.a, pair.b))
+    assert all("p99_seconds" in pair.a.metrics for pair in last.result.pairs)
+
+
+@pytest.mark.engine
+def test_cancelling_ends_the_trial_keeps_whole_pairs_and_leaves_nothing(bench: Bench, engine: Engine) -> None:
+    before = set(engine.containers()), {volume.name for volume in engine.volumes()}
+    command = Measure(quick(sizes=(64,)))
+    running = command.perform(bench)
+    for sign in running:
+        if sign.result and len(sign.result.pairs) == 2:
+            break
+    began = time.monotonic()
+    running.close()
+    assert time.monotonic() - began < 2
+    (kept,) = load(bench.result_path(command.workload.name))
+    assert len(kept.pairs) == 2
+    assert not kept.complete
+    assert (set(engine.containers()), {volume.name for volume in engine.volumes()}) == before
+
+
+@pytest.mark.engine
+def test_an_interrupted_experiment_goes_on_where_it_was(bench: Bench) -> None:
+    experiment = Experiment(quick(), LAYER, VOLUME, budget=60, seed=4)
+    part: Update | None = None
+    for part in experiment.run(bench):
+        if len(part.result.pairs) == 5:
+            break
+    assert part is not None
+    *_, whole = experiment.run(bench, part.result)
+    assert whole.result.pairs[:5] == part.result.pairs
+    keys = [(pair.round, pair.size) for pair in whole.result.pairs]
+    assert len(keys) == len(set(keys))
+    assert whole.result.complete
+
+
+@pytest.mark.engine
+def test_a_spent_budget_ends_it_and_says_so(bench: Bench) -> None:
+    *_, last = Experiment(quick(), LAYER, VOLUME, budget=0.5).run(bench)
+    assert last.result.stopped == "budget"
+    assert not last.result.complete
+    assert last.result.pairs
+
+
+@pytest.mark.engine
+def test_fios_own_message_is_shown_where_it_fails_or_is_missing(bench: Bench) -> None:
+    from dataclasses import dataclass, replace
+
+    @dataclass(frozen=True)
+    class Broken:
+        words: tuple[str, ...]
+
+        def argv(self, path: str) -> list[str]:
+            return [*self.words, path]
+
+        def read(self, output: bytes) -> dict[str, float]:
+            raise AssertionError("not reached")
+
+    for words, message in (
+        (("fio", "--name=x", "--rw=nonsense", "--filename"), "nonsense"),
+        (("fio-is-missing",), "not found"),
+    ):
+        failing = replace(quick(), job=Broken(words))
+        with pytest.raises(CommandFailed, match=message) as caught:
+            list(Experiment(failing, LAYER, VOLUME).run(bench))
+        assert words[0] in caught.value.what
+
+
+@pytest.mark.engine
+def test_circumstances_are_read_where_the_data_lie(bench: Bench) -> None:
+    seen = circumstances(bench)
+    assert seen["backing_file_system"] not in (None, "overlay")
+    assert seen["storage_driver"] == bench.engine.info.driver
+    assert str(seen["fio"]).startswith("fio-")
+    assert seen["reflink"] in (True, False)
+    assert seen["device"]
+
+
+@pytest.mark.engine
+def test_an_engine_that_dies_in_the_middle_is_named_and_what_was_measured_is_kept(
+    own_dockerd: Dockerd, home: Path, voltutor: Callable[..., Any]
+) -> None:
+    bench = Bench(own_dockerd.engine(), home)
+    command = Measure(quick(sizes=(1,)), budget=60)
+    with pytest.raises(EngineGone) as caught:  # noqa: PT012 - the engine is killed within
+        for sign in command.perform(bench):
+            if sign.result and len(sign.result.pairs) == 3:
+                threading.Thread(target=own_dockerd.kill).start()
+    assert own_dockerd.url in caught.value.what
+    assert len(load(bench.result_path(command.workload.name))[0].pairs) >= 3
+    gone = voltutor("clean", "--all", "--yes", "--engine", own_dockerd.url)
+    assert (gone.returncode, "Traceback" in gone.stderr) == (3, False)
+    own_dockerd.start()
+    done = voltutor("clean", "--all", "--yes", "--engine", own_dockerd.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    engine = own_dockerd.engine()
+    assert (engine.containers(), engine.volumes(), engine.images()) == ([], [], [])
+    assert list(itertools.islice(engine.images(), 1)) == []
