@@ -11,7 +11,7 @@ from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.card import CardView
 from voltutor.widgets.controller import Controller
-from voltutor.widgets.static import badge_html, card_html, style
+from voltutor.widgets.static import badge_html, card_html
 from voltutor.widgets.workplace import Workplace, headless
 
 STEP_LIMIT = 900.0
@@ -85,7 +85,7 @@ class LabView:
             log = "\n".join(view["log"])
             bench.engine.ping()  # an engine that has gone is the better message
             raise StepFailed(f"{id}: {controller.verdict.text}\n{log}")
-        return StaticCard(style() + card_html(view), f"{view['title']}: {controller.verdict.text}")
+        return StaticCard(card_html(view), f"{view['title']}: {controller.verdict.text}")
 
     def _repr_html_(self) -> str:
         return badge_html(self._workplace.badge())

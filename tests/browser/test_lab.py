@@ -1,0 +1,248 @@
+"""JupyterLab in Chromium: what `voltutor lab` opens is live, every card can be clicked to "passed", a typed
+command counts, and a kernel that was restarted is told and recovers.
+
+`VOLTUTOR_SCREENSHOTS` names a folder for the pictures that the README shows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voltutor.engine import Engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.browser]
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+STEPS = ["layers", "container-layer", "read", "copy-up", "whiteout", "price", "remove"]
+
+
+@dataclass
+class Opened:
+    url: str
+    process: subprocess.Popen[str]
+    home: Path
+
+
+@pytest.fixture
+def opened(engine_url: str, home: Path) -> Iterator[Opened]:
+    """`voltutor lab` in a process of its own."""
+    words = [
+        sys.executable,
+        "-m",
+        "voltutor",
+        "lab",
+        "--no-browser",
+        "--port",
+        "8930",
+        "--engine",
+        engine_url,
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stdout
+    stdout = process.stdout
+    threading.Thread(target=lambda: [lines.put(line) for line in stdout], daemon=True).start()
+    said = []
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            try:
+                said.append(lines.get(timeout=1))
+            except queue.Empty:
+                assert process.poll() is None, "".join(said)
+                continue
+            if said[-1].startswith("http"):
+                break
+        yield Opened(said[-1].strip(), process, home)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def page(opened: Opened) -> Iterator[Any]:
+    """The page that it opens."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        made = browser.new_page(viewport={"width": 1300, "height": 900})
+        errors: list[str] = []
+        made.on("pageerror", lambda error: errors.append(str(error)))
+        made.goto(opened.url)
+        made.wait_for_selector(".vt-card", timeout=60_000)
+        yield made
+        browser.close()
+        assert not [error for error in errors if "vt-" in error or "card" in error]
+
+
+def card(page: Any, step: str) -> Any:
+    return page.locator(f'.vt-card[data-step="{step}"]')
+
+
+def picture(page: Any, name: str, of: Any = None) -> None:
+    """A screenshot for the README, where a folder for them is named."""
+    if folder := os.environ.get("VOLTUTOR_SCREENSHOTS"):
+        page.wait_for_timeout(400)
+        (of or page).screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def passes(page: Any, step: str, limit: float = 60) -> None:
+    page.wait_for_selector(f'.vt-card[data-step="{step}"][data-verdict="passed"]', timeout=limit * 1000)
+
+
+def test_every_card_is_clicked_to_passed(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    assert page.locator(".jp-Dialog").count() == 0
+    assert page.locator(".Toastify__toast").count() == 0
+    page.wait_for_timeout(500)
+    picture(page, "lab")
+    for step in STEPS:
+        one = card(page, step)
+        one.scroll_into_view_if_needed()
+        expect(one.locator("button.vt-run")).to_be_disabled()
+        if step == "copy-up":
+            picture(page, "card-before", one)
+        if step == "price":
+            slider = one.locator("input[type=range]")
+            slider.focus()
+            for _ in range(15):
+                page.keyboard.press("ArrowRight")
+            one.get_by_role("button", name="That's my guess").click()
+        else:
+            one.locator("button.vt-option").first.click()
+        one.locator("button.vt-run:enabled").click()
+        if step == "price":
+            page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=90_000)
+            picture(page, "card-measuring", one)
+        passes(page, step, 240)
+        expect(one.locator(".vt-verdict strong")).to_have_text("passed")
+        expect(one.locator(".vt-explanation, .vt-after h4").first).to_be_visible()
+        if step == "copy-up":
+            picture(page, "card-copy-up", one)
+            assert "/seed/16MiB-2" in one.locator(".vt-svg").last.inner_html()
+        if step == "price":
+            assert re.search(r"You guessed .* measured .*\[", one.locator(".vt-guess").inner_text())
+            picture(page, "card-price", one)
+    assert page.locator('.vt-card[data-verdict="passed"]').count() == len(STEPS)
+
+
+def test_it_works_by_keyboard_and_a_typed_command_turns_a_card_green(
+    page: Any, docker: Callable[..., str]
+) -> None:
+    one = card(page, "layers")
+    one.locator("button.vt-option").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.vt-card[data-step="layers"] button.vt-run:enabled')
+    one.locator("button.vt-run").focus()
+    page.keyboard.press("Space")
+    passes(page, "layers")
+    line = card(page, "container-layer").locator(".vt-lines code").inner_text()
+    docker(line)
+    passes(page, "container-layer", 20)
+
+
+def test_a_cell_answers_while_a_card_measures(page: Any, opened: Opened) -> None:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    one = card(page, "price")
+    one.get_by_role("button", name="I don't know").click()
+    one.locator("button.vt-run:enabled").click()
+    page.wait_for_selector('.vt-card[data-step="price"] button.vt-cancel:not([hidden])', timeout=30_000)
+    (connection,) = (opened.home / "jupyter" / "runtime").glob("kernel-*.json")
+    client = BlockingKernelClient()
+    client.load_connection_file(str(connection))
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=20)
+        answers: list[Any] = []
+        client.execute_interactive("1+1", timeout=20, output_hook=answers.append)
+        results = [
+            m["content"]["data"]["text/plain"] for m in answers if m["header"]["msg_type"] == "execute_result"
+        ]
+        assert results == ["2"]
+    finally:
+        client.stop_channels()
+    cancel = one.locator("button.vt-cancel")
+    assert cancel.is_visible(), "the card measured all the while"
+    cancel.click()
+    page.wait_for_selector('.vt-card[data-step="price"] button.vt-run:enabled', timeout=10_000)
+    assert "Cancelled" in one.locator(".vt-log").inner_text()
+
+
+def test_without_its_kernel_a_card_is_asleep_and_run_all_wakes_it(page: Any) -> None:
+    one = card(page, "layers")
+    one.locator("button.vt-option").first.click()
+    one.locator("button.vt-run:enabled").click()
+    passes(page, "layers")
+    page.evaluate("() => document.activeElement.blur()")
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
+    page.locator(".jp-Dialog button.jp-mod-warn").click()
+    page.wait_for_selector(".vt-card.vt-asleep", timeout=30_000)
+    assert "Run All Cells" in page.locator(".vt-card.vt-asleep .vt-banner").first.inner_text()
+    assert one.locator("button.vt-check").is_disabled()
+    picture(page, "asleep", one)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_selector(
+        '.vt-card[data-step="layers"][data-verdict="passed"]:not(.vt-asleep)', timeout=60_000
+    )
+    page.wait_for_selector('.vt-card[data-step="remove"]:not(.vt-asleep)', timeout=60_000)
+
+
+def test_a_second_lab_command_finds_the_server_that_runs(
+    opened: Opened, voltutor: Callable[..., Any], engine_url: str
+) -> None:
+    done = voltutor("lab", "--no-browser", "--engine", engine_url)
+    assert done.returncode == 0
+    assert opened.url in done.stdout
+
+
+def test_a_busy_port_takes_the_next_and_the_home_holds_everything(
+    opened: Opened, tmp_path: Path, engine: Engine, engine_url: str
+) -> None:
+    other = tmp_path / "other"
+    env = {**os.environ, "VOLTUTOR_HOME": str(other), "HOME": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
+    words = [
+        sys.executable,
+        "-m",
+        "voltutor",
+        "lab",
+        "--no-browser",
+        "--port",
+        "8930",
+        "--engine",
+        engine_url,
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout
+        url = next(line for line in process.stdout if line.startswith("http"))
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+    assert ":8931/" in url
+    assert json.loads((other / "labs" / ".copied.json").read_text())
+    assert not (other / "server.json").exists()
+    assert list((tmp_path / "empty").iterdir()) == []

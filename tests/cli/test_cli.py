@@ -1,0 +1,190 @@
+"""The command line: one sentence on what is wrong, one on what to do, and exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.dockerd import can_start, dockerd, formatted
+from voltutor.engine import Engine
+from voltutor.images import MIB
+from voltutor.results import Result, load
+from voltutor.session import Bench, Session
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor",),
+        ("lab", "--no-browser"),
+        ("run", "--out", "x"),
+        ("measure",),
+        ("clean",),
+        ("images", "list"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_without_an_engine_it_is_said_in_a_sentence_with_what_mends_it(
+    voltutor: Command, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = voltutor(*words, "--engine", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no socket there" in done.stderr
+    assert "https://docs.docker.com" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2
+
+
+def test_doctor_as_json_is_one_document_with_every_refusal(voltutor: Command, tmp_path: Path) -> None:
+    done = voltutor("doctor", "--json", "--engine", f"unix://{tmp_path}/none.sock")
+    report = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert report["engines"] == []
+    assert report["refused"][0]["why"] == "NO_SOCKET"
+    assert report["refused"][0]["mend"]
+
+
+@pytest.mark.engine
+def test_doctor_tells_what_the_engine_is_and_can_do(
+    voltutor: Command, engine_url: str, engine: Engine
+) -> None:
+    report = json.loads(voltutor("doctor", "--json", "--engine", engine_url).stdout)
+    (found,) = report["engines"]
+    assert found["version"] == engine.info.version
+    assert found["driver"]
+    assert found["kernel"]
+    tried = {one["name"]: one for one in report["capabilities"]}
+    assert set(tried) == {"host_paths", "published_ports", "subpath", "reflink", "drop_caches"}
+    assert all(one["available"] is not None and one["why"] for one in tried.values())
+    assert report["labs"][0]["works"]
+    text = voltutor("doctor", "--engine", engine_url)
+    assert text.returncode == 0
+    assert found["title"] in text.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("measure", "nonsense"), "first-write"),
+        (("measure", "--places", "layer"), "layer,volume"),
+        (("measure", "--places", "layer,nowhere"), "layer, volume"),
+        (("measure", "--budget", "-1"), "--budget 60"),
+        (("measure", "--plot", "x.jpg"), "suffix"),
+        (("run", "nonsense"), "01-copy-on-write"),
+        (("clean", "--session", "zzzz"), "no session"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.engine
+def test_wrong_usage_says_what_would_be_right(
+    voltutor: Command, engine_url: str, words: tuple[str, ...], part: str, tmp_path: Path
+) -> None:
+    done = voltutor(*words, "--engine", engine_url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
+
+
+def test_fio_reads_stdin_and_refuses_what_is_not_fio(voltutor: Command, tmp_path: Path) -> None:
+    write = {"total_ios": 1, "iops": 5, "bw_bytes": 9}
+    text = json.dumps({"fio version": "fio-3.33", "jobs": [{"jobname": "j", "write": write}]})
+    done = voltutor("fio", input=text)
+    assert (done.returncode, done.stdout) == (0, "fio 3.33\nj write: 5 IOPS, 9 B/s\n")
+    assert (
+        json.loads(voltutor("fio", "--json", input=text).stdout)["jobs"][0]["directions"]["write"]["ios"] == 1
+    )
+    assert voltutor("fio", input="hello").returncode == 1
+    missing = voltutor("fio", str(tmp_path / "none"))
+    assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
+
+
+@pytest.mark.engine
+def test_measure_writes_results_and_plots(
+    voltutor: Command, engine_url: str, tmp_path: Path, bench: Bench
+) -> None:
+    out, plot = tmp_path / "r.json", tmp_path / "r.png"
+    words = ("measure", "first-write", "random-write", "--places", "layer,volume", "--budget", "6")
+    done = voltutor(*words, "--out", str(out), "--plot", str(plot), "--engine", engine_url)
+    assert done.returncode == 0, done.stderr
+    first, random = load(out)
+    assert (first.workload, random.workload) == ("first-write", "random-write")
+    assert first.pairs
+    assert random.pairs
+    assert first.origin == "live"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "r-first-write.png").exists()
+    assert "first-write 256 MiB, layer / volume" in done.stdout
+
+
+@pytest.mark.engine
+def test_images_are_listed_and_built(voltutor: Command, engine_url: str, bench: Bench) -> None:
+    assert voltutor("images", "build", "--engine", engine_url).returncode == 0
+    listed = voltutor("images", "list", "--engine", engine_url).stdout
+    assert bench.image("lab") in listed
+    assert "seed-large" in listed
+    assert "not there" in listed
+
+
+def run_and_look(voltutor: Command, url: str, engine: Engine, home: Path, out: Path) -> tuple[str, Result]:
+    """Run the lab; the page and the result, after seeing that nothing was left."""
+
+    def there() -> tuple[list[str], ...]:
+        tags = sorted(tag for image in engine.images() for tag in image.tags)
+        return sorted(engine.containers()), sorted(volume.name for volume in engine.volumes()), tags
+
+    before = there()
+    done = voltutor("run", "labs/01-copy-on-write.ipynb", "--out", str(out), "--engine", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert there() == before
+    assert Session.all(home) == []
+    assert not (home / "progress.json").exists(), "a run is not the learner's progress"
+    notebook = nbformat.read(out / "01-copy-on-write.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert sum(output.output_type == "execute_result" for output in outputs) == 8
+    page = (out / "01-copy-on-write.html").read_text()
+    assert len(re.findall(r'<section [^>]*data-verdict="passed"', page)) == 7
+    (result,) = load(out / "first-write.json")
+    assert result.complete
+    assert result.growth("volume", 16 * MIB, 256 * MIB).median < 2, "no growth in the volume"
+    for name in ("first-write.png", "first-write-ratios.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    return page, result
+
+
+@pytest.mark.engine
+def test_a_run_plays_the_lab_and_leaves_nothing(
+    voltutor: Command, engine_url: str, engine: Engine, home: Path, tmp_path: Path
+) -> None:
+    page, result = run_and_look(voltutor, engine_url, engine, home, tmp_path / "out")
+    if result.circumstances["reflink"]:
+        assert "clones" in page
+    else:
+        assert result.growth("layer", 16 * MIB, 256 * MIB).median >= 8
+        assert "clones" not in page.split("What happened")[-2]
+
+
+@pytest.mark.engine
+def test_a_run_on_a_file_system_that_clones_tells_of_the_clone(
+    voltutor: Command, home: Path, tmp_path: Path
+) -> None:
+    if not can_start() or shutil.which("mkfs.xfs") is None:
+        pytest.skip("needs root, dockerd and mkfs.xfs")
+    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
+    with formatted(folder, "xfs", 8) as data, dockerd(folder / "d", data) as started:
+        page, result = run_and_look(voltutor, started.url, started.engine(), home, tmp_path / "out")
+    shutil.rmtree(folder, ignore_errors=True)
+    assert result.circumstances["reflink"] is True
+    assert result.circumstances["backing_file_system"] == "xfs"
+    assert result.growth("layer", 16 * MIB, 256 * MIB).median < 4
+    assert "This file system clones" in page

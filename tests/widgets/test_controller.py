@@ -1,0 +1,264 @@
+"""What a card does, without a browser: one worker, one writer, and nothing done twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dockerd import Dockerd
+from voltutor.engine import Engine
+from voltutor.labs import LABS
+from voltutor.session import Bench
+from voltutor.widgets.controller import Controller
+from voltutor.widgets.static import card_html
+from voltutor.widgets.workplace import Workplace
+
+LAB = LABS["01-copy-on-write"]
+
+
+class Card:
+    """A controller with what it published."""
+
+    def __init__(self, workplace: Workplace, step: str) -> None:
+        self.views: list[dict[str, Any]] = []
+        self.controller = Controller(workplace, LAB, LAB.step(step), self.views.append)
+
+    @property
+    def view(self) -> dict[str, Any]:
+        return self.controller.view()
+
+    def act(self, action: str, value: Any = None) -> dict[str, Any]:
+        assert self.controller.act(action, value).wait(120)
+        return self.view
+
+    def until(self, condition: Callable[[dict[str, Any]], bool], limit: float = 30) -> dict[str, Any]:
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            if condition(self.view):
+                return self.view
+            time.sleep(0.02)
+        raise AssertionError(self.view)
+
+
+@pytest.fixture
+def workplace(bench: Bench, engine_url: str) -> Iterator[Workplace]:
+    made = Workplace(bench.home, engine_url)
+    yield made
+    made.close()
+
+
+def passed(view: dict[str, Any]) -> bool:
+    return bool(view["verdict"]["kind"] == "passed")
+
+
+@pytest.mark.engine
+def test_run_waits_for_a_guess_or_for_not_knowing(workplace: Workplace) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["check"])
+    assert not card.view["run"]
+    assert card.view["waits"]
+    assert not passed(card.act("run"))
+    view = card.act("guess", None)
+    assert view["run"]
+    assert not view["waits"]
+    assert passed(card.act("run"))
+
+
+@pytest.mark.engine
+def test_before_it_passes_nothing_is_given_away_and_after_it_all_is_told(workplace: Workplace) -> None:
+    card = Card(workplace, "copy-up")
+    card.until(lambda view: view["check"])
+    assert card.view["after"] is None
+    card.act("guess", 0)
+    view = card.act("run")
+    assert passed(view)
+    assert "It was: 16 MiB" in view["prediction"]["outcome"]
+    assert "wrong" not in view["prediction"]["outcome"].lower()
+    after = view["after"]
+    assert [picture["title"] for picture in after["pictures"]] == ["Before", "After"]
+    assert "/seed/16MiB-2" not in after["pictures"][0]["svg"]
+    assert "/seed/16MiB-2" in after["pictures"][1]["svg"]
+    assert after["explanation"]
+    assert after["then"]
+    assert after["now"]
+    assert any("echo hello" in line for line in view["log"])
+    assert "{" not in after["explanation"] + view["goal"]
+
+
+@pytest.mark.engine
+def test_a_command_that_is_typed_turns_the_card_green_by_itself(
+    workplace: Workplace, docker: Callable[..., str]
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["lines"])
+    docker(card.view["lines"][0])
+    card.until(passed, 15)
+
+
+@pytest.mark.engine
+def test_a_double_click_runs_once(workplace: Workplace) -> None:
+    card = Card(workplace, "container-layer")
+    card.act("guess", 2)
+    first = card.controller.act("run")
+    for _ in range(5):
+        card.controller.act("run")
+    assert first.wait(60)
+    assert passed(card.view)
+    assert sum(line.startswith("$ docker container run") for line in card.view["log"]) == 1
+
+
+@pytest.mark.engine
+def test_hints_come_one_at_a_time_and_end_with_the_line(workplace: Workplace) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["lines"])
+    counts = []
+    for _ in range(5):
+        view = card.act("hint")
+        counts.append(len(view["hints"]))
+    assert counts == [1, 2, 3, 3, 3]
+    assert view["hint_count"] == 3
+    assert "docker container run" in view["hints"][-1]
+
+
+@pytest.mark.engine
+def test_a_reset_asks_before_it_removes_what_was_made_by_hand(
+    workplace: Workplace, docker: Callable[..., str], bench: Bench
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["lines"])
+    docker(card.view["lines"][0])
+    card.until(passed)
+    name = bench.names("one")
+    view = card.act("reset")
+    assert name in view["asks"]
+    assert bench.container("one") is not None
+    view = card.act("reset", True)
+    assert not view["asks"]
+    assert bench.container("one") is None
+    assert not passed(view)
+    assert not view["prediction"]["made"]
+
+
+@pytest.mark.engine
+def test_what_was_passed_stays_passed_for_a_new_kernel(
+    workplace: Workplace, bench: Bench, engine_url: str
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.act("guess", 1)
+    card.act("run")
+    again = Workplace(bench.home, engine_url)
+    try:
+        other = Card(again, "container-layer")
+        other.until(lambda view: view["after"] and view["after"]["pictures"])
+        assert passed(other.view)
+        assert "You guessed" in other.view["prediction"]["outcome"]
+    finally:
+        again.close()
+
+
+@pytest.mark.engine
+def test_work_can_be_cancelled_and_other_cards_go_on(
+    workplace: Workplace, engine: Engine, bench: Bench
+) -> None:
+    price, layer = Card(workplace, "price"), Card(workplace, "container-layer")
+    price.act("guess", 0.02)
+    ended = price.controller.act("run")
+    price.until(lambda view: view["plots"], 90)
+    assert price.view["busy"]
+    assert not price.view["run"]
+    layer.act("guess", None)
+    assert passed(layer.act("run"))
+    began = time.monotonic()
+    price.controller.act("cancel")
+    assert ended.wait(30)
+    assert time.monotonic() - began < 2.5
+    assert any("Cancelled" in line for line in price.view["log"])
+    assert price.view["verdict"]["kind"] == "failed"
+    assert not [
+        ref for ref in engine.containers() if (c := engine.container(ref)) and c.name.startswith("trial-")
+    ]
+    assert bench.result("first-write") is not None
+
+
+@pytest.mark.engine
+def test_an_engine_that_goes_is_told_and_the_card_comes_back_with_it(
+    own_dockerd: Dockerd, home: Path
+) -> None:
+    workplace = Workplace(home, own_dockerd.url)
+    try:
+        card = Card(workplace, "container-layer")
+        card.act("guess", 2)
+        assert passed(card.act("run"))
+        own_dockerd.kill()
+        view = card.until(lambda view: bool(view["engine"]), 20)
+        assert "has gone" in view["engine"]
+        assert not view["run"]
+        assert passed(view), "it keeps its state"
+        own_dockerd.start()
+        card.until(lambda view: not view["engine"] and view["check"], 20)
+    finally:
+        workplace.close()
+
+
+def test_without_an_engine_a_card_says_so_and_what_to_do(home: Path, tmp_path: Path) -> None:
+    workplace = Workplace(home, f"unix://{tmp_path}/none.sock")
+    try:
+        card = Card(workplace, "container-layer")
+        view = card.until(lambda view: view["engine"])
+        assert "no socket" in view["engine"]
+        assert not view["run"]
+        assert "Traceback" not in str(view)
+        assert "none.sock" in workplace.badge()
+    finally:
+        workplace.close()
+
+
+@pytest.mark.engine
+def test_an_engine_that_appears_wakes_the_cards(home: Path, tmp_path: Path, engine_url: str) -> None:
+    link = tmp_path / "late.sock"
+    workplace = Workplace(home, f"unix://{link}")
+    try:
+        card = Card(workplace, "container-layer")
+        card.until(lambda view: view["engine"])
+        link.symlink_to(engine_url.removeprefix("unix://"))
+        card.until(lambda view: not view["engine"] and view["lines"], 20)
+    finally:
+        workplace.close()
+
+
+@pytest.mark.engine
+def test_the_static_card_says_what_the_live_one_says(workplace: Workplace) -> None:
+    card = Card(workplace, "whiteout")
+    card.act("guess", None)
+    html = card_html(card.act("run"))
+    for part in ("passed", "/seed/16MiB-3", "docker container exec", "What happened", "2018", "<svg"):
+        assert part in html
+
+
+@pytest.mark.engine
+def test_the_badge_counts_what_is_not_ours(workplace: Workplace, engine: Engine) -> None:
+    import re
+
+    count = int(re.search(r"volumes (\d+)", workplace.badge())[1])  # type: ignore[index]
+    engine.create_volume("vt-theirs", {})
+    try:
+        assert f"volumes {count + 1}" in workplace.badge()
+        assert "live" in workplace.badge()
+    finally:
+        engine.remove_volume("vt-theirs")
+
+
+@pytest.mark.engine
+def test_views_are_published_by_one_thread_only(workplace: Workplace) -> None:
+    writers: set[str] = set()
+    controller = Controller(
+        workplace, LAB, LAB.step("read"), lambda _view: writers.add(threading.current_thread().name)
+    )
+    for action in ("guess", "hint", "check", "run"):
+        controller.act(action).wait(60)
+    assert writers == {"card-read"}
