@@ -11,9 +11,7 @@ HAND = Thing("container", "c2", "two", Owner.BY_HAND, "ab12", step="copy-up")
 
 
 def volume(name: str, owner: Owner = Owner.OURS, *users: Thing) -> Thing:
-    return Thing(
-        "volume", name, name, owner, "ab12", "t", "", tuple(u.name for u in users), tuple(u.id for u in users)
-    )
+    return Thing("volume", name, name, owner, "ab12", "t", "", {user.id: user.name for user in users})
 
 
 def names(decisions: Any) -> list[str]:
@@ -21,7 +19,7 @@ def names(decisions: Any) -> list[str]:
 
 
 def test_containers_go_before_volumes_and_volumes_before_images() -> None:
-    image = Thing("image", "i:1", "i:1", Owner.OURS, "ab12", "sha", "", ("one",), ("c1",))
+    image = Thing("image", "i:1", "i:1", Owner.OURS, "ab12", "sha", "", {"c1": "one"})
     made = plan(Scene((image, volume("v", Owner.OURS, ONE), ONE), {}))
     assert names(made.remove) == ["one", "v", "i:1"]
     assert not made.keep

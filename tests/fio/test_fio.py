@@ -36,6 +36,7 @@ def test_a_job_becomes_words_in_fios_own_terms() -> None:
         "--rw=write",
         "--size=4096",
         "--time_based",
+        "--direct=0",
     ]
     with pytest.raises(ValueError, match="at least one job"):
         command()

@@ -135,7 +135,7 @@ def test_cancelling_ends_the_trial_keeps_whole_pairs_and_leaves_nothing(bench: B
     assert time.monotonic() - began < 2
     (kept,) = load(bench.result_path(command.workload.name))
     assert len(kept.pairs) == 2
-    assert not kept.complete
+    assert (kept.complete, kept.stopped) == (False, "cancelled")
     assert (set(engine.containers()), {volume.name for volume in engine.volumes()}) == before
 
 
@@ -152,6 +152,23 @@ def test_an_interrupted_experiment_goes_on_where_it_was(bench: Bench) -> None:
     keys = [(pair.round, pair.size) for pair in whole.result.pairs]
     assert len(keys) == len(set(keys))
     assert whole.result.complete
+
+
+@pytest.mark.engine
+def test_measuring_again_goes_on_where_it_was_cancelled(bench: Bench) -> None:
+    command = Measure(quick(), budget=60)
+    running = command.perform(bench)
+    for sign in running:
+        if sign.result and sign.result.rounds == 3:
+            break
+    running.close()
+    (kept,) = load(bench.result_path(command.workload.name))
+    signs = list(command.perform(bench))
+    (whole,) = load(bench.result_path(command.workload.name))
+    assert whole.pairs[: len(kept.pairs)] == kept.pairs
+    assert whole.complete
+    assert not whole.stopped
+    assert "3" in signs[0].text
 
 
 @pytest.mark.engine
@@ -207,7 +224,9 @@ def test_an_engine_that_dies_in_the_middle_is_named_and_what_was_measured_is_kep
             if sign.result and len(sign.result.pairs) == 3:
                 threading.Thread(target=own_dockerd.kill).start()
     assert own_dockerd.url in caught.value.what
-    assert len(load(bench.result_path(command.workload.name))[0].pairs) >= 3
+    kept = load(bench.result_path(command.workload.name))[0]
+    assert len(kept.pairs) >= 3
+    assert own_dockerd.url in kept.stopped
     gone = voltutor("clean", "--all", "--yes", "--engine", own_dockerd.url)
     assert (gone.returncode, "Traceback" in gone.stderr) == (3, False)
     own_dockerd.start()

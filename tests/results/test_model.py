@@ -34,7 +34,7 @@ def result(ratio: float = 1.0, n: int = 12, sizes: tuple[int | None, ...] = (Non
 
 
 def test_a_clear_difference_is_found_with_its_interval() -> None:
-    (found,) = compare(result(2.0))
+    ((found,),) = compare(result(2.0))
     assert found.finding is Finding.HIGHER
     assert found.ratio.low < 2 < found.ratio.high
     assert found.ratio.low > 1.8
@@ -42,23 +42,34 @@ def test_a_clear_difference_is_found_with_its_interval() -> None:
 
 
 def test_where_none_is_shown_the_ratio_that_could_have_been_is_told() -> None:
-    (found,) = compare(result(1.0))
+    ((found,),) = compare(result(1.0))
     assert found.finding is Finding.NO_DIFFERENCE
     assert found.ratio.covers(1)
     assert 1 < found.detectable < 1.2
 
 
 def test_few_pairs_make_no_claim() -> None:
-    (found,) = compare(result(100.0, n=6))
+    ((found,),) = compare(result(100.0, n=6))
     assert found.finding is Finding.TOO_FEW
 
 
 def test_several_sizes_are_corrected_together() -> None:
-    alone = compare(result(2.0, n=8))[0].p
-    together = compare(result(2.0, n=8, sizes=(MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB)))
+    alone = compare(result(2.0, n=8))[0][0].p
+    (together,) = compare(result(2.0, n=8, sizes=(MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB)))
     assert [found.size for found in together] == [MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB]
     assert together[0].p == pytest.approx(5 * alone)
     assert all(found.finding is Finding.HIGHER for found in together)
+
+
+def test_among_many_questions_one_clear_answer_alone_may_be_chance() -> None:
+    pairs = [*result(1.5, n=10).pairs]
+    pairs[0] = Pair(0, pairs[0].b, pairs[0].a, "layer")  # one round says the contrary
+    odd = Result("first-write", ("layer", "volume"), "seconds", tuple(pairs), 10, 10, True)
+    ((alone,),) = compare(odd)
+    assert alone.finding is Finding.HIGHER
+    among = compare(odd, *(result(1.0, n=10, seed=seed) for seed in range(9)))
+    assert among[0][0].finding is Finding.BY_CHANCE
+    assert not among[0][0].ratio.covers(1)
 
 
 def test_growth_compares_within_rounds() -> None:

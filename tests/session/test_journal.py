@@ -19,12 +19,12 @@ def test_what_was_written_is_read_by_another_kernel(journal: Journal) -> None:
     assert journal.state().empty
     journal.reserve(Reservation("container", "one-ab12", "one", "layers"))
     journal.made("container", "one-ab12", "f00")
-    journal.anonymous("0" * 64, "2026-01-01T00:00:00Z")
+    journal.anonymous("0" * 64)
     state = Journal(journal.path).state()
     assert state.name_of("container", "one") == "one-ab12"
     assert state.name_of("volume", "one") is None
     assert state.made["container", "one-ab12"] == "f00"
-    assert state.anonymous == {"0" * 64: "2026-01-01T00:00:00Z"}
+    assert state.anonymous == {"0" * 64}
 
 
 def test_what_went_is_no_longer_made_and_a_released_name_no_longer_reserved(journal: Journal) -> None:
@@ -43,6 +43,20 @@ def test_a_line_that_a_crash_cut_spoils_only_itself(journal: Journal) -> None:
         file.write('{"op": "reserve", "kind": "container", "na')
     journal.reserve(Reservation("container", "b", "b"))
     assert {name for _kind, name in journal.state().reserved} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "line", ["5", "null", "{}", "[]", '{"op": "made"}', '{"op": "reserve", "name": "x"}', "\x00"]
+)
+def test_a_line_that_is_no_record_does_no_harm(journal: Journal, line: str) -> None:
+    journal.path.write_text(line + "\n")
+    journal.reserve(Reservation("container", "b", "b"))
+    assert {name for _kind, name in journal.state().reserved} == {"b"}
+
+
+def test_what_was_made_after_its_reservation_was_forgotten_is_still_ours(journal: Journal) -> None:
+    journal.made("image", "voltutor/lab:1", "sha256:1")
+    assert ("image", "voltutor/lab:1") in journal.state().reserved
 
 
 def test_what_was_met_is_remembered_until_it_is_forgotten(journal: Journal) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from voltutor.cleanup.find import Thing
+from voltutor.cleanup.find import Thing, volume_stamp
 from voltutor.cleanup.plan import CleanupPlan
 from voltutor.engine import Engine, EngineError, EngineGone, NotFound
 from voltutor.session import Session
@@ -40,6 +40,10 @@ def apply(engine: Engine, plan: CleanupPlan, sessions: Iterable[Session]) -> Ite
         EngineGone: the engine went; what was not reported is still there.
     """
     journals = {session.id: session.journal for session in sessions}
+    for decision in plan.remove:
+        # Some are known from their container alone, which is about to go; we may be killed in between.
+        if decision.thing.anonymous:
+            journals[decision.thing.session].anonymous(decision.thing.id)
     for decision in plan.remove:
         report = _remove(engine, decision.thing)
         if report.outcome in (Outcome.REMOVED, Outcome.GONE):
@@ -87,7 +91,7 @@ def _same(engine: Engine, thing: Thing) -> bool:
             return True
         case "volume":
             volume = engine.volume(thing.id)
-            there = volume.created if volume else None
+            there = volume_stamp(volume, engine.serves("1.42")) if volume else None
         case "image":
             image = engine.image(thing.id)
             there = image.id if image else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from voltutor.engine import ContainerView, Engine, ImageView, VolumeView
-from voltutor.session import HOME_LABEL, SESSION_LABEL, Session, anonymous_volumes
+from voltutor.images import RECIPE_LABEL
+from voltutor.session import Session, anonymous_volumes, labelled
 from voltutor.session.journal import JournalState, Kind
 from voltutor.text import _
 
@@ -26,10 +27,12 @@ class Thing:
 
     Attributes:
         id: what it is removed by: a container's id, a volume's name, an image's name.
-        stamp: what tells it from another of the same id: a volume's creation time, an image's id.
+        stamp: what tells it from another of the same id: a volume's labels and, where the engine keeps it, its
+            creation time; an image's id.
         step: the step that its name was reserved for.
-        users: the names of containers that use it.
+        users: the containers that use it, name by id.
         session: the session that knows it.
+        anonymous: whether it is an anonymous volume.
     """
 
     kind: Kind
@@ -39,16 +42,36 @@ class Thing:
     session: str = ""
     stamp: str = ""
     step: str = ""
-    users: tuple[str, ...] = ()
-    user_ids: tuple[str, ...] = ()
+    users: Mapping[str, str] = field(default_factory=dict)
+    anonymous: bool = False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that concerns these sessions, and how much there is besides."""
+    """Everything that concerns these sessions, and how much there is besides, by kind."""
 
     things: tuple[Thing, ...]
     others: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What is on the engine at one moment."""
+
+    containers: tuple[ContainerView, ...]
+    volumes: tuple[VolumeView, ...]
+    images: tuple[ImageView, ...]
+    keeps_creation_time: bool
+
+    @property
+    def by_ref(self) -> Mapping[str, ContainerView]:
+        """Containers by id and by name."""
+        return {key: view for view in self.containers for key in (view.id, view.name)}
+
+
+def volume_stamp(volume: VolumeView, keeps_creation_time: bool) -> str:
+    """What tells a volume from a later one of the same name."""
+    return f"{sorted(volume.labels.items())} {volume.created if keeps_creation_time else ''}"
 
 
 def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
@@ -57,100 +80,96 @@ def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
     Raises:
         EngineError: the engine does not answer.
     """
-    views = [view for ref in engine.containers() if (view := engine.container(ref))]
-    volumes = engine.volumes()
-    images = engine.images()
+    there = _Engine(
+        tuple(view for ref in engine.containers() if (view := engine.container(ref))),
+        tuple(engine.volumes()),
+        tuple(engine.images()),
+        # Before API 1.42 it is renewed by every write in the volume's top folder (moby#38274).
+        engine.serves("1.42"),
+    )
     things: list[Thing] = []
     for session in sessions:
         if session.engine_id == engine.info.id:
-            things += _of(session, views, volumes, images)
+            state = session.journal.state()
+            things += _containers(session, state, there)
+            things += _volumes(session, state, there)
+            things += _images(session, state, there)
     known = {(thing.kind, thing.id) for thing in things}
     others = {
-        "container": sum(("container", view.id) not in known for view in views),
-        "volume": sum(("volume", volume.name) not in known for volume in volumes),
-        "image": sum(not any(("image", tag) in known for tag in image.tags) for image in images),
+        "container": sum(("container", view.id) not in known for view in there.containers),
+        "volume": sum(("volume", volume.name) not in known for volume in there.volumes),
+        "image": sum(not any(("image", tag) in known for tag in image.tags) for image in there.images),
     }
     return Scene(tuple(things), others)
 
 
-def _of(
-    session: Session, views: list[ContainerView], volumes: list[VolumeView], images: list[ImageView]
-) -> list[Thing]:
-    state = session.journal.state()
-    containers = [view for view in views if ("container", view.name) in state.reserved]
-    anonymous = dict(state.anonymous)
-    by_id = {view.id: view for view in views} | {view.name: view for view in views}
-    for view in containers:
-        sharers = [by_id[ref] for ref in view.volumes_from if ref in by_id]
-        anonymous |= {v.name: v.created for v in anonymous_volumes(view, volumes, sharers)}
-    found = [
-        Thing(
-            "container",
-            view.id,
-            view.name,
-            _owner(session, state, "container", view.name, view.labels),
-            session.id,
-            step=state.reserved["container", view.name].step,
-        )
-        for view in containers
+def _ours(session: Session, state: JournalState, there: _Engine) -> list[ContainerView]:
+    """The containers under reserved names, and those that we made and somebody renamed."""
+    made = {id for (kind, _name), id in state.made.items() if kind == "container"}  # noqa: A001 - Docker's word
+    return [
+        view for view in there.containers if ("container", view.name) in state.reserved or view.id in made
     ]
-    for volume in volumes:
-        key: tuple[Kind, str] = ("volume", volume.name)
-        if anonymous.get(volume.name) == volume.created:
-            owner = Owner.OURS
-        elif key in state.reserved:
-            owner = _owner(session, state, "volume", volume.name, volume.labels)
-        else:
-            continue
-        using = [
-            view for view in views if any(m.type == "volume" and m.name == volume.name for m in view.mounts)
-        ]
-        step = state.reserved[key].step if key in state.reserved else ""
-        found.append(
-            Thing(
-                "volume",
-                volume.name,
-                volume.name,
-                owner,
-                session.id,
-                volume.created,
-                step,
-                tuple(view.name for view in using),
-                tuple(view.id for view in using),
-            )
+
+
+def _containers(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+    for view in _ours(session, state, there):
+        ours = labelled(view.labels, session.id, session.home)
+        owner = Owner.OURS if ours else Owner.BY_HAND
+        yield Thing(
+            "container", view.id, view.name, owner, session.id, step=_step(state, "container", view.name)
         )
-    for image in images:
-        using = [view for view in views if view.image_id == image.id]
+
+
+def _volumes(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+    anonymous = set(state.anonymous)
+    for view in _ours(session, state, there):
+        anonymous |= {volume.name for volume in anonymous_volumes(view, there.volumes, there.by_ref)}
+    for volume in there.volumes:
+        if volume.name not in anonymous and ("volume", volume.name) not in state.reserved:
+            continue
+        ours = volume.name in anonymous or labelled(volume.labels, session.id, session.home)
+        users = {
+            view.id: view.name
+            for view in there.containers
+            if any(mount.type == "volume" and mount.name == volume.name for mount in view.mounts)
+        }
+        yield Thing(
+            "volume",
+            volume.name,
+            volume.name,
+            Owner.OURS if ours else Owner.BY_HAND,
+            session.id,
+            volume_stamp(volume, there.keeps_creation_time),
+            _step(state, "volume", volume.name),
+            users,
+            anonymous=volume.name in anonymous,
+        )
+
+
+def _images(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+    for image in there.images:
         for tag in image.tags:
-            key = ("image", _short(tag))
+            name = tag.removesuffix(":latest")  # an engine shows the tag that was left out
+            key: tuple[Kind, str] = ("image", name)
             if key not in state.reserved:
                 continue
-            owner = Owner.OURS if state.made.get(key) == image.id else Owner.BY_HAND
-            if state.reserved[key].logical == _short(tag) and key not in state.made:
-                # A lab image: loading ended after the crash that kept its id from the journal.
-                owner = Owner.OURS
-            found.append(
-                Thing(
-                    "image",
-                    tag,
-                    _short(tag),
-                    owner,
-                    session.id,
-                    image.id,
-                    state.reserved[key].step,
-                    tuple(view.name for view in using),
-                    tuple(view.id for view in using),
-                )
+            # After a crash between load and journal the recipe tells: its hash is in the name and in the label.
+            _repository, _colon, digest = name.partition(":")
+            recipe = bool(digest) and image.labels.get(RECIPE_LABEL, "").startswith(digest)
+            ours = state.made.get(key) == image.id or (key not in state.made and recipe)
+            users = {view.id: view.name for view in there.containers if view.image_id == image.id}
+            yield Thing(
+                "image",
+                tag,
+                name,
+                Owner.OURS if ours else Owner.BY_HAND,
+                session.id,
+                image.id,
+                _step(state, "image", name),
+                users,
             )
-    return found
 
 
-def _short(tag: str) -> str:
-    """A tag as it was reserved: engines show `one:latest`, Podman also puts `localhost/` before it."""
-    return tag.removeprefix("localhost/").removesuffix(":latest")
-
-
-def _owner(session: Session, state: JournalState, kind: Kind, name: str, labels: object) -> Owner:
-    wanted = {SESSION_LABEL: session.id, HOME_LABEL: session.home}
-    labelled = isinstance(labels, dict) and all(labels.get(key) == wanted[key] for key in wanted)
-    return Owner.OURS if labelled else Owner.BY_HAND
+def _step(state: JournalState, kind: Kind, name: str) -> str:
+    reservation = state.reserved.get((kind, name))
+    return reservation.step if reservation else ""

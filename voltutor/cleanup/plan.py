@@ -41,10 +41,10 @@ def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -
     """
     remove: list[Decision] = []
     keep: list[Decision] = []
-    staying: set[str] = {user for thing in scene.things for user in thing.user_ids}
+    staying = {user for thing in scene.things for user in thing.users}
     for thing in sorted(scene.things, key=lambda t: (_ORDER[t.kind], t.name)):
         chosen = thing.owner is Owner.OURS or by_hand or thing.id in ticked
-        holders = [name for name, ref in zip(thing.users, thing.user_ids, strict=True) if ref in staying]
+        holders = [name for ref, name in thing.users.items() if ref in staying]
         if not chosen:
             keep.append(Decision(thing, tr(KEPT_BY_HAND)))
         elif holders:

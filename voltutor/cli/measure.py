@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from voltutor.engine import find
 from voltutor.errors import UsageError
+from voltutor.images import MIB
 from voltutor.measure import Measure, place, workload
-from voltutor.results import Finding, Result, compare, duration_interval, save
+from voltutor.results import Comparison, Finding, Result, compare, duration_interval, save
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -43,8 +44,9 @@ def measure(arguments: argparse.Namespace) -> int:
     finally:
         # What was measured is kept, whatever ended it.
         _write(arguments, results)
-    for result in results:
-        _report(console, result)
+    for result, found in zip(results, compare(*results), strict=True):
+        for comparison in found:
+            _report(console, result, comparison)
     return 0
 
 
@@ -85,18 +87,18 @@ WORDS = {
     Finding.NO_DIFFERENCE: _("no difference shown (a ratio of {detectable:.2f} would have been)"),
     Finding.NO_CLAIM: _("no claim: successive rounds resemble each other"),
     Finding.TOO_FEW: _("too few pairs for a claim"),
+    Finding.BY_CHANCE: _("not beyond chance among so many comparisons"),
 }
 
 
-def _report(console: Console, result: Result) -> None:
-    for found in compare(result):
-        size = f" {found.size // (1 << 20)} MiB" if found.size else ""
-        if result.metric == "seconds":
-            values = f"{duration_interval(found.a)} / {duration_interval(found.b)}"
-        else:
-            values = f"{found.a.median:.0f} / {found.b.median:.0f} IOPS"
-        word = tr(WORDS.get(found.finding, ""), detectable=found.detectable) if found.finding in WORDS else ""
-        ratio = f"{found.ratio.median:.2f} [{found.ratio.low:.2f}, {found.ratio.high:.2f}]"
-        where = " / ".join(result.places)
-        line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
-        console.print(line.rstrip(), highlight=False, soft_wrap=True)
+def _report(console: Console, result: Result, found: Comparison) -> None:
+    size = f" {found.size // MIB} MiB" if found.size else ""
+    if result.metric == "seconds":
+        values = f"{duration_interval(found.a)} / {duration_interval(found.b)}"
+    else:
+        values = f"{found.a.median:.0f} / {found.b.median:.0f} IOPS"
+    word = tr(WORDS[found.finding], detectable=found.detectable) if found.finding in WORDS else ""
+    ratio = f"{found.ratio.median:.2f} [{found.ratio.low:.2f}, {found.ratio.high:.2f}]"
+    where = " / ".join(result.places)
+    line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
+    console.print(line.rstrip(), highlight=False, soft_wrap=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from voltutor import cleanup
 from voltutor.cli.notebooks import copied
@@ -94,12 +94,15 @@ def _execute(path: Path, out: Path, engine: Engine, session: Session) -> None:
         # The learner's own IPython profile, with its start-up files and history, has no part in this.
         "IPYTHONDIR": str(session.folder / "ipython"),
     }
-    connection = session.folder / "kernel.json"
+    # Messages over sockets of this user's, and not over TCP, where others on the machine could listen.
+    config = Config()
+    config.KernelManager.transport = "ipc"
+    config.KernelManager.connection_file = str(session.folder / "kernel.json")
     try:
         NotebookClient(
             notebook,
-            # Messages over sockets of this user's, and not over TCP, where others on the machine could listen.
-            km=AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(connection)),
+            config=config,
+            kernel_name="python3",
             timeout=CELL_LIMIT,
             on_cell_start=told,
             resources={"metadata": {"path": str(path.parent)}},

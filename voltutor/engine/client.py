@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import queue
 import threading
 import time
@@ -36,6 +37,12 @@ from voltutor.engine.views import (
 CALL_LIMIT = 60
 """Seconds that one ordinary call may take."""
 
+PING_LIMIT = 2
+"""Seconds that a sign of life may take."""
+
+QUIET_LIMIT = 10
+"""Seconds after which a silent stream of events is given up, so that a frozen engine is noticed."""
+
 LOAD_LIMIT = 600
 """Seconds that loading an image may take."""
 
@@ -44,6 +51,7 @@ TICK = 0.1
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def _call(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
@@ -82,7 +90,6 @@ class Engine:
             version="auto",
             timeout=limit,  # type: ignore[arg-type]
             tls=self._tls,
-            use_ssh_client=self.url.startswith("ssh://"),
         )
 
     @contextlib.contextmanager
@@ -115,10 +122,10 @@ class Engine:
 
     # the engine itself
 
-    @_call
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-        self._api.ping()
+    def ping(self, limit: float = PING_LIMIT) -> None:
+        """Ask for a sign of life, which a healthy engine gives at once."""
+        with self._errors("ping"):
+            self._api._result(self._api.get(self._api._url("/_ping"), timeout=limit))
 
     def serves(self, api: str) -> bool:
         """Whether at least this API version is spoken with the engine, such as "1.45"."""
@@ -138,7 +145,7 @@ class Engine:
     def container(self, ref: str) -> ContainerView | None:
         """The container of this name or id, or None."""
         found = self._inspect_container(ref)
-        return convert.container(found) if found else None
+        return convert.container(found, self.info.product == "Podman") if found else None
 
     @_call
     def _inspect_container(self, ref: str) -> Any:
@@ -220,39 +227,17 @@ class Engine:
             EngineTimeout: the program took more than `limit` seconds (the engine's limit by default).
         """
         seconds = self.limit if limit is None else limit
-        until = time.monotonic() + seconds
-        answers: queue.Queue[ExecResult | BaseException] = queue.Queue()
-        opened: list[Any] = []
+        stream = _Stream()
 
-        def read() -> None:
-            try:
-                with self._errors("exec"):
-                    answers.put(self._exec(ref, argv, opened))
-            except BaseException as error:
-                answers.put(error)
+        def read() -> ExecResult:
+            with self._errors("exec"):
+                return self._exec(ref, argv, stream)
 
-        threading.Thread(target=read, name=f"exec-{ref[:12]}", daemon=True).start()
-        try:
-            while time.monotonic() < until:
-                try:
-                    answer = answers.get(timeout=TICK)
-                except queue.Empty:
-                    yield None
-                    continue
-                if isinstance(answer, BaseException):
-                    raise answer
-                yield answer
-                return
-            raise EngineTimeout(f"exec {argv[0]}", seconds)
-        finally:
-            for stream in opened:
-                with contextlib.suppress(Exception):  # it may have ended by itself
-                    stream.close()
+        yield from _followed(read, seconds, f"exec {argv[0]}", stream.close)
 
-    def _exec(self, ref: str, argv: Sequence[str], opened: list[Any]) -> ExecResult:
+    def _exec(self, ref: str, argv: Sequence[str], stream: _Stream) -> ExecResult:
         made = self._api.exec_create(ref, list(argv))
-        stream = self._api.exec_start(made["Id"], stream=True, demux=True)
-        opened.append(stream)
+        stream.open(self._api.exec_start(made["Id"], stream=True, demux=True))
         out, err = bytearray(), bytearray()
         for o, e in stream:
             out += o or b""
@@ -317,26 +302,66 @@ class Engine:
         """The layers of an image, oldest first, with the line that made each."""
         return convert.history(self._api.history(ref), self._api.inspect_image(ref)["RootFS"]["Layers"])
 
-    def load(self, archive: Iterator[bytes]) -> None:
-        """`docker image load`: read an archive as `docker save` writes it."""
-        with self._errors("load"):
+    def load(self, archive: Iterator[bytes]) -> Iterator[None]:
+        """`docker image load`: read an archive as `docker save` writes it. Yields while it goes on; closing
+        the iterator breaks the archive off, of which the engine then keeps nothing.
+
+        Raises:
+            OSError: the archive could not be read here.
+        """
+        trouble: list[Exception] = []
+        stopped = threading.Event()
+
+        def pieces() -> Iterator[bytes]:
+            try:
+                for piece in archive:
+                    if stopped.is_set():
+                        raise OSError("stopped")
+                    yield piece
+            except OSError as error:
+                trouble.append(error)
+                raise
+
+        def send() -> None:
             api = self._client(LOAD_LIMIT)
-            for line in api.load_image(archive, quiet=True):
-                if isinstance(line, dict) and "error" in line:
-                    raise Refused("load", 500, str(line["error"]))
+            try:
+                with self._errors("load"):
+                    for line in api.load_image(pieces(), quiet=True):
+                        if isinstance(line, dict) and "error" in line:
+                            raise Refused("load", 500, str(line["error"]))
+            except EngineGone:
+                if trouble:  # it was our own end that failed
+                    raise trouble[0] from None
+                raise
+            finally:
+                api.close()
+
+        for _done in _followed(send, LOAD_LIMIT, "load", stopped.set):
+            yield None
 
     def build(self, dockerfile: str, tag: str, labels: Mapping[str, str]) -> Iterator[str]:
-        """`docker image build` from a Dockerfile alone; yields its lines. Needs a registry for its FROM."""
-        import io
+        """`docker image build` from a Dockerfile alone; yields its lines. Needs a registry for its FROM.
 
-        with self._errors("build"):
-            lines = self._api.build(
-                fileobj=io.BytesIO(dockerfile.encode()), tag=tag, labels=dict(labels), rm=True, decode=True
-            )
-            for line in lines:
-                if "error" in line:
-                    raise Refused("build", 500, str(line["error"]))
-                yield str(line.get("stream", "")).rstrip()
+        Without the cache, so that every image in between is this build's own.
+        """
+        api = self._client(LOAD_LIMIT)
+        try:
+            with self._errors("build"):
+                lines = api.build(
+                    fileobj=io.BytesIO(dockerfile.encode()),
+                    tag=tag,
+                    labels=dict(labels),
+                    nocache=True,
+                    rm=True,
+                    forcerm=True,
+                    decode=True,
+                )
+                for line in lines:
+                    if "error" in line:
+                        raise Refused("build", 500, str(line["error"]))
+                    yield str(line.get("stream", "")).rstrip()
+        finally:
+            api.close()
 
     @_call
     def tag(self, ref: str, repository: str, tag: str = "latest") -> None:
@@ -345,27 +370,98 @@ class Engine:
 
     @_call
     def remove_image(self, ref: str) -> None:
-        """Take a name from an image; with its last name, an image that nothing uses goes too."""
-        self._api.remove_image(ref, force=False, noprune=True)
+        """Take a name from an image; with its last name, an image that nothing uses goes too, and so do its
+        untagged parents, which only an image has that was built here."""
+        self._api.remove_image(ref, force=False, noprune=False)
 
     # events
 
     @contextlib.contextmanager
-    def events(self) -> Iterator[Iterator[Event]]:
-        """What happens to containers, images and volumes from now on.
+    def events(self, since: float | None = None) -> Iterator[Iterator[Event]]:
+        """What happens to containers, images and volumes, from now on or since a time in seconds.
 
-        The iterator ends when the engine goes; leaving the `with` block ends the connection.
+        The iterator ends when the engine goes, and after `QUIET_LIMIT` seconds in which nothing happened, so
+        that the caller can look whether the engine is there; leaving the `with` block ends the connection.
         """
         with self._errors("events"):
-            # A client of its own: this stream is silent for as long as nothing happens, so without a limit.
-            api = self._client(None)
-            stream = api.events(decode=True)
+            params = {"since": f"{since:.6f}"} if since else {}
+            url = self._api._url("/events")
+            response = self._api.get(url, params=params, stream=True, timeout=(self.limit, QUIET_LIMIT))
+            self._api._raise_for_status(response)
         try:
-            yield (event for raw in stream if (event := convert.event(raw)))
+            yield self._until_quiet(response)
         finally:
-            with contextlib.suppress(Exception):
+            response.close()
+
+    def _until_quiet(self, response: Any) -> Iterator[Event]:
+        quiet = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+        with contextlib.suppress(*quiet):
+            for raw in self._api._stream_helper(response, decode=True):
+                if event := convert.event(raw):
+                    yield event
+
+
+class _Stream:
+    """A stream that may be closed before it was opened, from another thread."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def open(self, stream: Any) -> None:
+        with self._lock:
+            self._stream = stream
+            closed = self._closed
+        if closed:
+            self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            stream = self._stream
+        if stream is not None:
+            with contextlib.suppress(Exception):  # it may have ended by itself
                 stream.close()
-            api.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._stream)
+
+
+def _followed(
+    work: Callable[[], T], seconds: float, name: str, stop: Callable[[], None]
+) -> Iterator[T | None]:
+    """Do work in a thread; yield None while it goes on, about ten times a second, then its result.
+
+    `stop` is called when the caller leaves, however it does.
+
+    Raises:
+        EngineTimeout: it took longer than so many seconds.
+    """
+    until = time.monotonic() + seconds
+    answers: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue()
+
+    def run() -> None:
+        try:
+            answers.put((work(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=run, name=name[:40], daemon=True).start()
+    try:
+        while time.monotonic() < until:
+            try:
+                result, error = answers.get(timeout=TICK)
+            except queue.Empty:
+                yield None
+                continue
+            if error is not None:
+                raise error
+            yield result
+            return
+        raise EngineTimeout(name, seconds)
+    finally:
+        stop()
 
 
 __all__ = ["CALL_LIMIT", "Engine", "EngineError"]

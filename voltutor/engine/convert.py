@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from voltutor.engine.views import (
@@ -25,8 +26,8 @@ def engine(info: dict[str, Any], version: dict[str, Any], api: str) -> EngineInf
     parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
     podman = any("Podman" in name for name in parts)
     return EngineInfo(
-        # Podman gives no ID; its data root and host tell its engines apart.
-        id=str(info.get("ID") or f"{info.get('Name')}:{info.get('DockerRootDir')}"),
+        # Podman makes up a new ID for every answer (pkg/api/handlers/compat/info.go): host and data root stay.
+        id=f"{info.get('Name')}:{info.get('DockerRootDir')}" if podman else str(info.get("ID", "")),
         product="Podman" if podman else "Docker",
         version=str(version.get("Version", "")),
         api=api,
@@ -42,10 +43,13 @@ def engine(info: dict[str, Any], version: dict[str, Any], api: str) -> EngineInf
     )
 
 
-def container(raw: dict[str, Any]) -> ContainerView:
-    """From /containers/{id}/json."""
+def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
+    """From /containers/{id}/json. Podman lists anonymous volumes among the binds, so there a name of 64 hex
+    digits counts as named by nobody."""
     config, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
     named = {bind.split(":")[0] for bind in host.get("Binds") or ()}
+    if podman:
+        named = {name for name in named if not re.fullmatch("[0-9a-f]{64}", name)}
     named |= {str(mount["Source"]) for mount in host.get("Mounts") or () if mount.get("Source")}
     return ContainerView(
         id=raw["Id"],
@@ -54,19 +58,20 @@ def container(raw: dict[str, Any]) -> ContainerView:
         image=config.get("Image", ""),
         running=bool((raw.get("State") or {}).get("Running")),
         labels=config.get("Labels") or {},
-        mounts=tuple(
-            MountView(
-                type=mount.get("Type", ""),
-                source=mount.get("Source", ""),
-                target=mount.get("Destination", ""),
-                read_write=bool(mount.get("RW")),
-                name=mount.get("Name") or None,
-            )
-            for mount in raw.get("Mounts") or ()
-        ),
+        mounts=tuple(sorted(map(_mount, raw.get("Mounts") or ()), key=lambda mount: mount.target)),
         named_sources=frozenset(named),
         volumes_from=tuple(ref.split(":")[0] for ref in host.get("VolumesFrom") or ()),
         created=raw.get("Created", ""),
+    )
+
+
+def _mount(raw: dict[str, Any]) -> MountView:
+    return MountView(
+        type=raw.get("Type", ""),
+        source=raw.get("Source", ""),
+        target=raw.get("Destination", ""),
+        read_write=bool(raw.get("RW")),
+        name=raw.get("Name") or None,
     )
 
 
@@ -81,11 +86,21 @@ def volume(raw: dict[str, Any]) -> VolumeView:
     )
 
 
+def _familiar(tags: list[str] | None) -> tuple[str, ...]:
+    """Names as they are typed: Podman spells out the registry that it took them to mean."""
+    prefixes = ("docker.io/library/", "docker.io/", "localhost/")
+    names = []
+    for tag in tags or ():
+        prefix = next((prefix for prefix in prefixes if tag.startswith(prefix)), "")
+        names.append(tag.removeprefix(prefix))
+    return tuple(name for name in names if name != "<none>:<none>")
+
+
 def image(raw: dict[str, Any]) -> ImageView:
     """From /images/{name}/json."""
     return ImageView(
         id=raw["Id"],
-        tags=tuple(raw.get("RepoTags") or ()),
+        tags=_familiar(raw.get("RepoTags")),
         labels=(raw.get("Config") or {}).get("Labels") or {},
         layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
         size=int(raw.get("Size") or 0),
@@ -97,7 +112,7 @@ def image_summary(raw: dict[str, Any]) -> ImageView:
     """From a line of /images/json, which names no layers."""
     return ImageView(
         id=raw["Id"],
-        tags=tuple(tag for tag in raw.get("RepoTags") or () if tag != "<none>:<none>"),
+        tags=_familiar(raw.get("RepoTags")),
         labels=raw.get("Labels") or {},
         layers=(),
         size=int(raw.get("Size") or 0),

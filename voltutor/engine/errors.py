@@ -66,6 +66,8 @@ class Why(Enum):
     NOT_NAMED = _("it is another machine, and was not named")
     NOT_AN_ENGINE = _("it does not speak the Docker Engine API ({detail})")
     BAD_URL = _("that is not an engine's URL ({detail})")
+    SSH = _("an engine over ssh is not spoken to directly")
+    TLS = _("its certificates can't be used: {detail}")
 
 
 MENDS = {
@@ -77,6 +79,10 @@ MENDS = {
     Why.NOT_NAMED: _("To use it, name it: --engine {url}"),
     Why.NOT_AN_ENGINE: _("Name an engine with --engine unix:///path/to/docker.sock."),
     Why.BAD_URL: _("Write it as unix:///path/to/docker.sock or tcp://HOST:PORT."),
+    Why.SSH: _(
+        "Forward it (`ssh -N -L /tmp/far.sock:/var/run/docker.sock HOST`), then --engine unix:///tmp/far.sock"
+    ),
+    Why.TLS: _("Look at DOCKER_CERT_PATH, or unset DOCKER_TLS_VERIFY."),
 }
 
 

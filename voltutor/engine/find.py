@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docker.context import ContextAPI
-from docker.errors import DockerException
+from docker.errors import TLSParameterError
+from docker.tls import TLSConfig
 
 from voltutor.engine.client import CALL_LIMIT, Engine
 from voltutor.engine.errors import EngineError, EngineTimeout, NoEngine, Refusal, Refused, Why
@@ -24,7 +27,7 @@ ANSWER_LIMIT = 2.0
 LEAST_API = "1.40"
 """Docker 19.03; the oldest whose volume and event routes the labs use as they are."""
 
-SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
+SCHEMES = ("unix", "tcp", "http", "https", "npipe")
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,14 @@ class Candidate:
 
     @property
     def remote(self) -> bool:
-        """Whether it is another machine, as far as its URL tells."""
+        """Whether it is another machine, as far as its URL tells.
+
+        Raises:
+            ValueError: the URL is not one.
+        """
         parts = urlsplit(self.url)
-        return parts.scheme not in ("unix", "npipe") and parts.hostname not in (
-            "localhost",
-            "127.0.0.1",
-            "::1",
-        )
+        local = (None, "", "localhost", "127.0.0.1", "::1")
+        return parts.scheme not in ("unix", "npipe") and parts.hostname not in local
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> l
     if url not in ("", "auto", "docker"):
         return [Candidate(url, tr(_("named by you")), named=True)]
     if host := env.get("DOCKER_HOST"):
-        return [Candidate(host, "DOCKER_HOST", named=True, tls=_tls_from(env))]
+        return [Candidate(host, "DOCKER_HOST", named=True, tls=_tls_files(env))]
     listed = [*_context(env), *(Candidate(f"unix://{path}", origin) for path, origin in _sockets(env))]
     seen: dict[str, Candidate] = {}
     for candidate in listed:
@@ -70,16 +74,23 @@ def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> l
     return list(seen.values())
 
 
-def _tls_from(env: Mapping[str, str]) -> Any:
+def _tls_files(env: Mapping[str, str]) -> Path | None:
+    """The folder of certificates, where TLS is asked for."""
     if not env.get("DOCKER_TLS_VERIFY"):
-        return False
-    from docker.tls import TLSConfig
+        return None
+    return Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
 
-    folder = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+
+def _tls_config(tls: Any) -> Any:
+    """What docker-py takes, from a folder of certificates or from a context's own configuration.
+
+    Raises:
+        TLSParameterError: a file is missing.
+    """
+    if not isinstance(tls, Path):
+        return tls or False
     return TLSConfig(
-        client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
-        ca_cert=str(folder / "ca.pem"),
-        verify=True,
+        client_cert=(str(tls / "cert.pem"), str(tls / "key.pem")), ca_cert=str(tls / "ca.pem"), verify=True
     )
 
 
@@ -88,13 +99,14 @@ def _context(env: Mapping[str, str]) -> Iterator[Candidate]:
     try:
         name = env.get("DOCKER_CONTEXT")
         context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
-    except (DockerException, OSError, ValueError, KeyError):
-        return  # a broken context file is the docker command's to report
-    if context is None or context.name == "default" or not context.Host:
+        if context is None or context.name == "default" or not context.Host:
+            return
+        host, tls = str(context.Host), context.TLSConfig
+    except (
+        Exception
+    ):  # docker-py raises plain Exception for a broken file, which is the docker command's to report
         return
-    yield Candidate(
-        str(context.Host), tr(_("Docker context {name}"), name=context.name), tls=context.TLSConfig or False
-    )
+    yield Candidate(host, tr(_("Docker context {name}"), name=context.name), tls=tls)
 
 
 def _sockets(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -118,10 +130,15 @@ def ask(candidate: Candidate, limit: float = ANSWER_LIMIT) -> Found | Refusal:
     def refuse(why: Why, **fields: object) -> Refusal:
         return Refusal(candidate.url, candidate.origin, why, tuple(fields.items()))
 
-    parts = urlsplit(candidate.url)
+    try:
+        parts, remote = urlsplit(candidate.url), candidate.remote
+    except ValueError as error:
+        return refuse(Why.BAD_URL, detail=error)
+    if parts.scheme == "ssh":
+        return refuse(Why.SSH)
     if parts.scheme not in SCHEMES:
         return refuse(Why.BAD_URL, detail=candidate.url)
-    if candidate.remote and not candidate.named:
+    if remote and not candidate.named:
         return refuse(Why.NOT_NAMED)
     if parts.scheme == "unix":
         path = Path(parts.path or "/" + parts.netloc)
@@ -132,17 +149,49 @@ def ask(candidate: Candidate, limit: float = ANSWER_LIMIT) -> Found | Refusal:
         if not present:
             return refuse(Why.NO_SOCKET)
     try:
-        engine = Engine(candidate.url, limit=limit, tls=candidate.tls)
-    except EngineTimeout:
+        engine = _within(limit, lambda: Engine(candidate.url, limit=limit, tls=_tls_config(candidate.tls)))
+    except (EngineTimeout, TimeoutError):
         return refuse(Why.SILENT, seconds=limit)
     except Refused as error:
         return refuse(Why.NOT_AN_ENGINE, detail=error.explanation)
+    except TLSParameterError as error:
+        return refuse(Why.TLS, detail=str(error).split(". ")[0])
     except (EngineError, ValueError, KeyError, TypeError) as error:
         return _reason(error, refuse, limit)
     if not engine.serves(LEAST_API):
         return refuse(Why.TOO_OLD, api=engine.info.api, least=LEAST_API)
     engine.set_limit(CALL_LIMIT)
     return Found(engine, candidate)
+
+
+def _within(seconds: float, connect: Callable[[], Engine]) -> Engine:
+    """Connect within a time as a whole: a socket's own limit begins anew with every byte.
+
+    Raises:
+        TimeoutError: it took longer; what comes later is closed.
+    """
+    answers: queue.Queue[Engine | BaseException] = queue.Queue()
+    late = threading.Event()
+
+    def run() -> None:
+        try:
+            engine = connect()
+        except BaseException as error:
+            answers.put(error)
+            return
+        answers.put(engine)
+        if late.is_set():
+            engine.close()
+
+    threading.Thread(target=run, name="ask-engine", daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        late.set()
+        raise TimeoutError from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _reason(error: BaseException, refuse: Any, limit: float) -> Refusal:

@@ -47,7 +47,8 @@ class ContainerView:
 
 @dataclass(frozen=True)
 class VolumeView:
-    """A volume as inspected; `created` is RFC 3339, to the second."""
+    """A volume as inspected; `created` is RFC 3339, to the second. Before Docker 23 it is renewed whenever
+    something is written in the volume's top folder (moby#38274), so it identifies nothing there."""
 
     name: str
     driver: str

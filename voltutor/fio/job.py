@@ -19,13 +19,13 @@ class Job:
     options: Mapping[str, Value] = field(default_factory=dict)
 
     def argv(self) -> list[str]:
-        """`--name=NAME --option=value …`, in the order given."""
+        """`--name=NAME --option=value …`, in the order given; False becomes `--option=0`."""
         words = [f"--name={self.name}"]
         for option, value in self.options.items():
             if value is True:
                 words.append(f"--{option}")
-            elif value is not False:
-                words.append(f"--{option}={value}")
+            else:
+                words.append(f"--{option}={0 if value is False else value}")
         return words
 
 

@@ -101,10 +101,10 @@ def parse(output: bytes | str) -> Report:
     raw = documents[-1]
     version = tuple(int(part) for part in re.findall(r"\d+", str(raw["fio version"]))[:3])
     common = _options(raw.get("global options"))
-    listed = raw.get("jobs") or raw.get("client_stats") or []
+    listed = raw.get("jobs") or raw.get("client_stats")
     jobs = tuple(
         _job(item, common, version)
-        for item in listed
+        for item in (listed if isinstance(listed, list) else [])
         if isinstance(item, dict) and item.get("jobname") != "All clients"
     )
     failed = next((job for job in jobs if job.error), None)
@@ -159,7 +159,7 @@ def _job(raw: dict[str, Any], common: Mapping[str, str], version: tuple[int, ...
 
 def _direction(raw: dict[str, Any], version: tuple[int, ...]) -> Direction:
     moved = _number(raw.get("io_bytes"))
-    if moved is not None and version[:2] <= (2, 18):
+    if moved is not None and version and version[:2] <= (2, 18):
         moved *= 1024  # KiB through 2.18
     rate = _number(raw.get("bw_bytes"))
     if rate is None and (kib := _number(raw.get("bw"))) is not None:

@@ -212,7 +212,7 @@ def dockerfile(seeds: Mapping[int, int]) -> str:
     stay = STAY.decode().replace("'", "\\0047").replace("\n", "\\n")
     lines = [
         "FROM alpine:3.20",
-        "RUN apk add --no-cache fio coreutils",
+        "RUN apk add --no-cache fio coreutils busybox-extras",
         f"RUN printf '%b' '{stay}' > /bin/stay && chmod 755 /bin/stay",
         'CMD ["stay"]',
     ]

@@ -406,7 +406,7 @@ def measured(bench: Bench) -> Verdict:
     if result is None or not result.pairs:
         return NotAttempted()
     if not result.complete:
-        return UNFINISHED.seen(n=min(len(result.of_size(size)) for size in result.sizes))
+        return UNFINISHED.seen(n=result.rounds)
     found = price_fields(result)
     grew = result.growth("layer", SMALL, LARGE).median
     if grew >= COPIED_AT_LEAST:

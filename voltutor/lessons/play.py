@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from voltutor.engine import EngineError, NotFound
@@ -67,14 +68,23 @@ def names_of(step: Step) -> list[str]:
 
 
 def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
-    """What a reset removes: the names of containers that the kit made, and of those made by hand."""
+    """What a reset removes: the names of what the kit made, and of what was made by hand."""
     ours: list[str] = []
     by_hand: list[str] = []
     for logical in names_of(step):
         if view := bench.container(logical):
             ours_here = bench.ours("container", view.name, view.labels)
             (ours if ours_here else by_hand).append(view.name)
+    made = bench.session.journal.state().made
+    for name in _tags(step, bench):
+        if image := bench.engine.image(name):
+            (ours if made.get(("image", name)) == image.id else by_hand).append(name)
     return ours, by_hand
+
+
+def _tags(step: Step, bench: Bench) -> list[str]:
+    """The further image names that a step gives."""
+    return [bench.names(command.name, "image") for command in step.solution if isinstance(command, Tag)]
 
 
 def clear(step: Step, bench: Bench) -> Iterator[Progress]:
@@ -88,13 +98,11 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
             yield Progress(f"$ {bench.line(removal)}")
             yield from removal.perform(bench)
         bench.session.journal.forget("container", bench.names(logical))
-    for tagged in (command for command in step.solution if isinstance(command, Tag)):
-        name = bench.names(tagged.name, "image")
-        yield Progress(f"$ docker image rm {name}")
-        try:
-            bench.engine.remove_image(name)
-        except NotFound:
-            yield Progress(tr(_("It was not there.")))
+    for name in _tags(step, bench):
+        if bench.engine.image(name):
+            yield Progress(f"$ docker image rm {name}")
+            with contextlib.suppress(NotFound):
+                bench.engine.remove_image(name)
         bench.session.journal.gone("image", name)
     if step.measures:
         bench.result_path(step.measures).unlink(missing_ok=True)

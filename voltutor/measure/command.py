@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from voltutor.errors import VoltutorError
 from voltutor.measure.experiment import Experiment
 from voltutor.measure.places import LAYER, VOLUME, Place
 from voltutor.measure.workloads import Workload
-from voltutor.results import save
+from voltutor.results import Result, save
 from voltutor.session import Bench, Progress
+from voltutor.text import _, tr
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,34 @@ class Measure:
         return ["voltutor", "measure", self.workload.name, "--places", places, "--budget", f"{self.budget:g}"]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Measure; the result is saved after every pair, so that what was measured stays."""
-        experiment = Experiment(self.workload, self.a, self.b, self.budget)
+        """Measure; the result is saved after every pair, and once more with what ended it, so that what was
+        measured stays. A result that was not finished is gone on with."""
         path = bench.result_path(self.workload.name)
-        saved = None
+        result = self._unfinished(bench)
+        if result:
+            yield Progress(tr(_("Going on after {n} pairs of each size."), n=result.rounds))
         said = ""
-        for update in experiment.run(bench):
-            if update.result is not saved and update.result.pairs:
-                save(path, update.result)
-                saved = update.result
-            text = update.text if update.text != said else ""
-            said = update.text
-            yield Progress(text, update.done, update.total, saved, update.pair)
+        try:
+            for update in Experiment(self.workload, self.a, self.b, self.budget).run(bench, result):
+                if update.result is not result and update.result.pairs:
+                    save(path, update.result)
+                    result = update.result
+                text = update.text if update.text != said else ""
+                said = update.text
+                yield Progress(text, update.done, update.total, result, update.pair)
+        except GeneratorExit:
+            self._stopped(path, result, "cancelled")
+            raise
+        except VoltutorError as error:
+            self._stopped(path, result, error.what)
+            raise
+
+    def _unfinished(self, bench: Bench) -> Result | None:
+        known = bench.result(self.workload.name)
+        if known is None or known.complete or known.places != (self.a.name, self.b.name):
+            return None
+        return known if set(known.sizes) <= set(self.workload.sizes) else None
+
+    def _stopped(self, path: Path, result: Result | None, why: str) -> None:
+        if result and result.pairs and not result.complete:
+            save(path, replace(result, stopped=why))

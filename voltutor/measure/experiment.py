@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ class Experiment:
     """One workload in two places.
 
     Attributes:
-        budget: seconds from its first pair; when they are spent no further pair is begun.
+        budget: seconds from the first pair on; when they are spent no further pair is begun.
         seed: of the random order; the same seed gives the same order.
     """
 
@@ -80,41 +81,44 @@ class Experiment:
         )
 
     def _rounds(self, stage: Stage, result: Result) -> Iterator[Update]:
-        began = time.monotonic()
-        for number in range(10_000):
+        clock = _Clock()
+        for number in itertools.count(result.rounds):
             total = result.planned or PILOT
             if number >= total:
                 result = replace(result, complete=True)
-                yield Update(result, tr(_("All {n} pairs are measured."), n=total), total, total)
+                yield Update(result, tr(_("All {n} pairs of each size are measured."), n=total), total, total)
                 return
-            for so_far, text in self._round(stage, result, number, began):
+            for so_far, text in self._round(stage, result, number, clock):
                 result = so_far
                 yield Update(result, text, number, total, pair=True)
-            if len(result.of_size(result.sizes[0])) == PILOT and result.planned is None:
-                result = self._plan(result, time.monotonic() - began)
-                text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=result.planned)
+                if result.stopped:
+                    yield Update(result, tr(_("The budget is spent.")), number, total)
+                    return
+            if number + 1 == PILOT and result.planned is None:
+                result, text = self._plan(result, clock.spent)
                 yield Update(result, text, number + 1, result.planned or PILOT)
-            if time.monotonic() - began > self.budget and number + 1 < (result.planned or PILOT):
-                yield Update(
-                    replace(result, stopped="budget"), tr(_("The budget is spent.")), number + 1, total
-                )
-                return
 
-    def _round(self, stage: Stage, result: Result, number: int, began: float) -> Iterator[tuple[Result, str]]:
+    def _round(
+        self, stage: Stage, result: Result, number: int, clock: _Clock
+    ) -> Iterator[tuple[Result, str]]:
         chance = random.Random(f"{self.seed}-{number}")  # noqa: S311 - the order of trials, no secret
         sizes = list(self.workload.sizes)
         chance.shuffle(sizes)
         for _tick in stage.begin_round((self.a, self.b), sizes):
             yield result, tr(_("Preparing a fresh container."))
+        clock.start()
         for size in sizes:
             swapped = chance.random() < 0.5
             if any(pair.round == number for pair in result.of_size(size)):
                 continue  # measured before an interruption
+            if clock.spent > self.budget:
+                yield replace(result, stopped="budget"), ""
+                return
             order = [self.b, self.a] if swapped else [self.a, self.b]
             text = tr(_("Pair {n}: {order}"), n=number + 1, order=" → ".join(tr(p.title) for p in order))
             trials: list[Trial] = []
             for place in order:
-                for trial in self._trial(stage, place, size, began):
+                for trial in self._trial(stage, place, size, clock):
                     yield result, text
                     if trial:
                         trials.append(trial)
@@ -122,11 +126,11 @@ class Experiment:
             result = result.with_pairs([Pair(number, a, b, order[0].name, size)])
             yield result, text
 
-    def _trial(self, stage: Stage, place: Place, size: int | None, began: float) -> Iterator[Trial | None]:
+    def _trial(self, stage: Stage, place: Place, size: int | None, clock: _Clock) -> Iterator[Trial | None]:
         container, path = stage.take(place, size)
         # Nobody else's dirty pages, nor those of the trial before, should be written out on this trial's time.
         argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *self.workload.job.argv(path)]
-        at = time.monotonic() - began
+        at = clock.spent
         output: list[ExecResult] = []
         for _tick in stage.run(container, argv, output):
             yield None
@@ -138,13 +142,33 @@ class Experiment:
             ) from error
         yield Trial(place.name, metrics, round(at, 3))
 
-    def _plan(self, result: Result, spent: float) -> Result:
-        """Fix the number of pairs, by the spread and by what the budget still allows."""
+    def _plan(self, result: Result, spent: float) -> tuple[Result, str]:
+        """Fix the number of pairs, by the spread and by what the budget still allows; say which decided."""
         needed = max(
             pairs_needed(
                 [pair.log_ratio(result.metric) for pair in result.of_size(size)], self.workload.target
             )
             for size in result.sizes
         )
-        affordable = int(self.budget / (spent / PILOT)) if spent else needed
-        return replace(result, planned=max(PILOT, min(needed, affordable)))
+        affordable = max(PILOT, int(self.budget / spent * PILOT)) if spent else needed
+        planned = min(needed, affordable)
+        text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=needed)
+        if planned < needed:
+            text += " " + tr(_("The budget allows {n}."), n=planned)
+        return replace(result, needed=needed, planned=planned), text
+
+
+class _Clock:
+    """Seconds since the first pair began; what was prepared before it does not count."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def start(self) -> None:
+        """Begin, the first time that it is called."""
+        self._began = self._began or time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds so far; 0 before the start."""
+        return time.monotonic() - self._began if self._began else 0.0

@@ -19,6 +19,7 @@ FINDINGS = {
     Finding.NO_DIFFERENCE: _("no difference shown"),
     Finding.NO_CLAIM: _("no claim: rounds resemble each other"),
     Finding.TOO_FEW: _("too few pairs for a claim"),
+    Finding.BY_CHANCE: _("not beyond chance among so many"),
 }
 
 
@@ -28,7 +29,9 @@ def ratios(results: Sequence[Result]) -> Figure:
     Raises:
         ValueError: no result has a pair.
     """
-    rows = [(result, found) for result in results for found in compare(result)]
+    rows = [
+        (result, found) for result, each in zip(results, compare(*results), strict=True) for found in each
+    ]
     if not rows:
         raise ValueError("no pairs to draw")
     with style():

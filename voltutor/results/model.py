@@ -67,7 +67,7 @@ class Comparison:
     Attributes:
         ratio: median ratio with its 95 % interval.
         a, b: each place's own median with its interval, in the metric's unit.
-        p: two-sided sign test, corrected by Holm for the sizes of the result.
+        p: two-sided sign test, corrected by Holm for all that was compared together.
         detectable: the ratio that so many pairs would likely have shown.
     """
 
@@ -87,9 +87,10 @@ class Result:
 
     Attributes:
         metric: which of a trial's metrics is compared.
-        planned: pairs per size that the pilot called for; None while the pilot runs.
+        needed: pairs per size that the pilot's spread calls for; None while the pilot runs.
+        planned: pairs per size that are to be measured: as many as needed, or as the budget allows.
         complete: whether all planned pairs are there.
-        stopped: why not, in a word: "budget", "cancelled" or an error's text.
+        stopped: why not: "budget", "cancelled", or an error's sentence.
         origin: "live", or "recorded" where it was read from the project's data.
     """
 
@@ -97,6 +98,7 @@ class Result:
     places: tuple[str, str]
     metric: Metric
     pairs: tuple[Pair, ...] = ()
+    needed: int | None = None
     planned: int | None = None
     complete: bool = False
     stopped: str = ""
@@ -114,6 +116,11 @@ class Result:
         """The sizes in it, smallest first; (None,) for a workload without sizes."""
         found = {pair.size for pair in self.pairs}
         return tuple(sorted(found, key=lambda size: size or 0))
+
+    @property
+    def rounds(self) -> int:
+        """Whole rounds: pairs that every size has."""
+        return min((len(self.of_size(size)) for size in self.sizes), default=0)
 
     def of_size(self, size: int | None) -> tuple[Pair, ...]:
         """The pairs of one size, in their order."""
@@ -140,13 +147,17 @@ def _in(place: str, pair: Pair, metric: str) -> float:
     return trial.metrics[metric]
 
 
-def compare(result: Result) -> tuple[Comparison, ...]:
-    """Compare place a with place b, size by size; the sizes' p-values are corrected together."""
-    logs = {s: [p.log_ratio(result.metric) for p in result.of_size(s)] for s in result.sizes}
-    adjusted = holm([sign_test(values) for values in logs.values()])
-    return tuple(
-        _comparison(result, size, values, p) for (size, values), p in zip(logs.items(), adjusted, strict=True)
-    )
+def compare(*results: Result) -> tuple[tuple[Comparison, ...], ...]:
+    """Compare place a with place b, size by size, for each result; the p-values of all that is compared here
+    are corrected together (Holm), since every further question is a further chance to be fooled."""
+    questions = [(result, size) for result in results for size in result.sizes if result.pairs]
+    logs = [[pair.log_ratio(result.metric) for pair in result.of_size(size)] for result, size in questions]
+    adjusted = holm([sign_test(values) for values in logs])
+    answers = [
+        (result, _comparison(result, size, values, p))
+        for (result, size), values, p in zip(questions, logs, adjusted, strict=True)
+    ]
+    return tuple(tuple(found for owner, found in answers if owner is result) for result in results)
 
 
 def _comparison(result: Result, size: int | None, logs: Sequence[float], p: float) -> Comparison:
@@ -156,10 +167,12 @@ def _comparison(result: Result, size: int | None, logs: Sequence[float], p: floa
         finding = Finding.TOO_FEW
     elif correlated(logs):
         finding = Finding.NO_CLAIM
-    elif p < 0.05 and not ratio.covers(1):
-        finding = Finding.HIGHER if ratio.median > 1 else Finding.LOWER
-    else:
+    elif ratio.covers(1):
         finding = Finding.NO_DIFFERENCE
+    elif p >= 0.05:
+        finding = Finding.BY_CHANCE
+    else:
+        finding = Finding.HIGHER if ratio.median > 1 else Finding.LOWER
     a, b = result.places
     return Comparison(
         size=size,

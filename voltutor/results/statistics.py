@@ -27,6 +27,7 @@ class Finding(Enum):
     NO_DIFFERENCE = "no difference shown"
     NO_CLAIM = "no claim"
     TOO_FEW = "too few pairs"
+    BY_CHANCE = "not beyond chance among so many questions"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from voltutor.session.capabilities import (
 from voltutor.session.commands import Command, Exec, Progress, Remove, Run, Stop, Tag
 from voltutor.session.journal import Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
-from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes
+from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes, labelled
 from voltutor.session.session import LEARNER, RUN, Session
 from voltutor.session.watch import Watch
 
@@ -47,4 +47,5 @@ __all__ = [
     "Tag",
     "Watch",
     "anonymous_volumes",
+    "labelled",
 ]

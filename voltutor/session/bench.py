@@ -26,7 +26,7 @@ from voltutor.session.capabilities import Capability, probe
 from voltutor.session.commands import Command, Progress
 from voltutor.session.journal import Kind, Reservation
 from voltutor.session.names import Names, NameTaken
-from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes
+from voltutor.session.ownership import anonymous_volumes, labelled
 from voltutor.session.session import Session
 from voltutor.text import _, tr
 
@@ -73,6 +73,7 @@ class Bench:
         self.engine = engine
         self.home = home or default_home()
         self.session = Session.open(self.home, engine)
+        self.session.hold()
         self.names = Names(engine, self.session.journal, self.session.id)
         self._sources: dict[str, images.Recipe | _Built] = {}
         self._capabilities: dict[str, Capability] = {}
@@ -137,15 +138,20 @@ class Bench:
             else:
                 yield from self._build(source, tag)
         if recipes:
-            self.engine.load(images.archive(recipes))
+            for _tick in self.engine.load(images.archive(recipes)):
+                yield Progress()
         for tag in missing.values():
             if made := self.engine.image(tag):
                 self.session.journal.made("image", tag, made.id)
 
     def _build(self, source: _Built, tag: str) -> Iterator[Progress]:
+        base = source.dockerfile.split()[1]
+        pulls = self.engine.image(base) is None
         try:
             for line in self.engine.build(source.dockerfile, tag, {images.RECIPE_LABEL: source.hash}):
                 yield Progress(line)
+            if pulls and (pulled := self.engine.image(base)):
+                self.session.journal.made("image", base, pulled.id)
         except VoltutorError as error:
             # No registry answers either: what to do then is to get the programs.
             try:
@@ -204,22 +210,21 @@ class Bench:
             pass
         name = self.names.fresh("trial")
         spec = ContainerSpec(name, self.image(image), tuple(command), tuple(volumes))
-        made = self._start(replace(spec, **options))  # type: ignore[arg-type]
         try:
-            yield made
+            yield self._start(replace(spec, **options))  # type: ignore[arg-type]
         finally:
             with contextlib.suppress(NotFound):
-                self.engine.remove_container(made, force=True, volumes=True)
+                self.engine.remove_container(name, force=True, volumes=True)
             self.session.journal.release("container", name)
 
     def note_mounts(self, ref: str) -> None:
-        """Journal the anonymous volumes of one of our containers: no label of Docker's says whose they are."""
+        """Journal the anonymous volumes of one of our containers: Docker's labels don't say whose they are."""
         container = self.engine.container(ref)
         if container is None or not any(mount.type == "volume" for mount in container.mounts):
             return
-        sharers = [view for ref in container.volumes_from if (view := self.engine.container(ref))]
+        sharers = {ref: view for ref in container.volumes_from if (view := self.engine.container(ref))}
         for volume in anonymous_volumes(container, self.engine.volumes(), sharers):
-            self.session.journal.anonymous(volume.name, volume.created)
+            self.session.journal.anonymous(volume.name)
 
     def container(self, logical: str) -> ContainerView | None:
         """The container under a logical name, whoever made it, or None."""
@@ -235,10 +240,8 @@ class Bench:
 
     def ours(self, kind: Kind, name: str, labels: Mapping[str, str]) -> bool:
         """Whether we made what bears this name, rather than somebody by hand."""
-        wanted = self.session.labels()
-        return (kind, name) in self.session.journal.state().made and all(
-            labels.get(key) == wanted[key] for key in (SESSION_LABEL, HOME_LABEL)
-        )
+        made = (kind, name) in self.session.journal.state().made
+        return made and labelled(labels, self.session.id, self.session.home)
 
     def exec(self, logical: str, *argv: str) -> ExecResult:
         """Run a program in a container and wait for it; its exit code is the caller's to judge."""
@@ -273,22 +276,24 @@ class Bench:
         Raises:
             NameTaken: somebody else's volume bears the name. Docker answers a create with it all the same.
         """
-        name = self.names(logical, "volume")
+        return self._volume(self.names(logical, "volume"))
+
+    def _volume(self, name: str) -> str:
         made = self.engine.create_volume(name, self.session.labels())
-        if made.labels.get(SESSION_LABEL) != self.session.id:
+        if not labelled(made.labels, self.session.id, self.session.home):
             raise NameTaken("volume", name)
-        self.session.journal.made("volume", name, made.created)
+        self.session.journal.made("volume", name, name)
         return name
 
     @contextlib.contextmanager
     def scratch_volume(self) -> Iterator[str]:
         """A volume for as long as the block runs; its name."""
         fresh = self.names.fresh("trial", "volume")
-        made = self.engine.create_volume(fresh, self.session.labels())
-        if made.labels.get(SESSION_LABEL) != self.session.id:
+        try:
+            self._volume(fresh)
+        except NameTaken:
             self.session.journal.release("volume", fresh)
-            raise NameTaken("volume", fresh)
-        self.session.journal.made("volume", fresh, made.created)
+            raise
         try:
             yield fresh
         finally:

@@ -148,9 +148,9 @@ class Tag:
         there, wanted = bench.engine.image(name), bench.engine.image(source)
         if there and wanted and there.id != wanted.id:
             raise NameTaken("image", name)
-        repository, _, tag = name.partition(":")
-        bench.engine.tag(source, repository, tag or "latest")
-        if wanted:
+        if there is None and wanted:
+            repository, _, tag = name.partition(":")
+            bench.engine.tag(source, repository, tag or "latest")
             bench.session.journal.made("image", name, wanted.id)
         yield Progress()
 

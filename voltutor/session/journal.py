@@ -3,6 +3,7 @@ asked. After a crash it alone tells what is ours."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -31,15 +32,15 @@ class JournalState:
 
     Attributes:
         reserved: by kind and name; what bears such a name is ours or was made by hand for us.
-        made: by kind and name, the id that the engine gave. A volume has no id: its creation time stands in.
-        anonymous: anonymous volumes by name, with their creation time.
+        made: by kind and name, the id that the engine gave; of a volume, which has none, its name.
+        anonymous: the names of anonymous volumes, of which an engine never gives one twice.
         met: by kind and name, what was seen under a reserved name, whoever made it: only what was there can
             have been removed.
     """
 
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
     made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
-    anonymous: Mapping[str, str] = field(default_factory=dict)
+    anonymous: frozenset[str] = frozenset()
     met: frozenset[tuple[Kind, str]] = frozenset()
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
@@ -76,10 +77,10 @@ class Journal:
         """After a create: the engine gave this id."""
         self._append(op="made", kind=kind, name=name, id=id)
 
-    def anonymous(self, name: str, created: str) -> None:
+    def anonymous(self, name: str) -> None:
         """An anonymous volume of one of our containers."""
-        if self.state().anonymous.get(name) != created:
-            self._append(op="anonymous", name=name, created=created)
+        if name not in self.state().anonymous:
+            self._append(op="anonymous", name=name)
 
     def meet(self, kind: Kind, name: str) -> None:
         """Something was seen under a reserved name."""
@@ -130,29 +131,32 @@ class Journal:
 def _fold(text: str) -> JournalState:
     reserved: dict[tuple[Kind, str], Reservation] = {}
     made: dict[tuple[Kind, str], str] = {}
-    anonymous: dict[str, str] = {}
+    anonymous: set[str] = set()
     met: set[tuple[Kind, str]] = set()
     for line in text.splitlines():
-        try:
+        # A line that a crash cut, or that something else spoiled, spoils only itself.
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             record = json.loads(line)
-        except ValueError:
-            continue  # the line that a crash cut; the engine was not asked yet
-        key = (record.get("kind"), record["name"])
-        match record["op"]:
-            case "reserve":
-                reserved[key] = Reservation(*key, record["logical"], record.get("step", ""))
-            case "made":
-                made[key] = record["id"]
-            case "anonymous":
-                anonymous[record["name"]] = record["created"]
-            case "meet":
-                met.add(key)
-            case "forget":
-                met.discard(key)
-            case "gone":
-                made.pop(key, None)
-                anonymous.pop(record["name"], None)
-            case "release":
-                reserved.pop(key, None)
-                made.pop(key, None)
-    return JournalState(reserved, made, anonymous, frozenset(met))
+            kind: Kind = record.get("kind", "volume")
+            name: str = record["name"]
+            key = (kind, name)
+            match record["op"]:
+                case "reserve":
+                    reserved[key] = Reservation(kind, name, record["logical"], record.get("step", ""))
+                case "made":
+                    made[key] = record["id"]
+                    # A clean-up while it was being made may have forgotten the reservation.
+                    reserved.setdefault(key, Reservation(kind, name, name))
+                case "anonymous":
+                    anonymous.add(name)
+                case "meet":
+                    met.add(key)
+                case "forget":
+                    met.discard(key)
+                case "gone":
+                    made.pop(key, None)
+                    anonymous.discard(name)
+                case "release":
+                    reserved.pop(key, None)
+                    made.pop(key, None)
+    return JournalState(reserved, made, frozenset(anonymous), frozenset(met))

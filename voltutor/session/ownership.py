@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from voltutor.engine import ContainerView, VolumeView
@@ -27,15 +27,25 @@ def _time(stamp: str) -> datetime | None:
         return None
 
 
-def anonymous_volumes(
-    container: ContainerView, volumes: Iterable[VolumeView], sharers: Iterable[ContainerView] = ()
-) -> tuple[VolumeView, ...]:
-    """The anonymous volumes that came into being with this container.
+def labelled(labels: Mapping[str, str], session: str, home: str) -> bool:
+    """Whether these are the labels of this session of this home: both, or it is somebody else's."""
+    return labels.get(SESSION_LABEL) == session and labels.get(HOME_LABEL) == home
 
-    Not among them: what its create call named, what it shares with `sharers` (the containers of its
-    `--volumes-from`), and what is older than the container, however it is named or labelled.
+
+def anonymous_volumes(
+    container: ContainerView, volumes: Iterable[VolumeView], containers: Mapping[str, ContainerView]
+) -> tuple[VolumeView, ...]:
+    """The anonymous volumes that came into being with this container; `containers` are all that there are,
+    by id and by name.
+
+    Not among them: what its create call named, what it shares with those of its `--volumes-from`, and what
+    is older than the container. Where one of `--volumes-from` has gone, nobody can tell any longer what was
+    shared, and none is claimed. Age alone never proves anything: before Docker 23 a volume's creation time
+    is renewed whenever something is written in its top folder (moby#38274).
     """
-    shared = {mount.name for sharer in sharers for mount in sharer.mounts}
+    if any(ref not in containers for ref in container.volumes_from):
+        return ()
+    shared = {mount.name for ref in container.volumes_from for mount in containers[ref].mounts}
     names = {
         mount.name
         for mount in container.mounts

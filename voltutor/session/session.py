@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,7 @@ from voltutor.engine import Engine
 from voltutor.home import locked, write_atomically
 from voltutor.session.journal import Journal
 from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, STEP_LABEL
+from voltutor.text import _, tr
 
 
 def home_id(home: Path) -> str:
@@ -59,19 +62,18 @@ class Session:
     def all(cls, home: Path) -> list[Session]:
         """Every session of this home, on whichever engine, oldest first."""
         found = sorted((home / "sessions").glob("*/session.json"), key=lambda path: path.stat().st_mtime)
-        return [cls._read(path, home) for path in found]
+        return [session for path in found if (session := cls._read(path, home))]
 
     @classmethod
-    def _read(cls, path: Path, home: Path) -> Session:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            record["id"],
-            record["engine_id"],
-            path.parent,
-            home_id(home),
-            record.get("purpose", LEARNER),
-            record.get("url", ""),
-        )
+    def _read(cls, path: Path, home: Path) -> Session | None:
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            purpose, url = record.get("purpose", LEARNER), record.get("url", "")
+            return cls(record["id"], record["engine_id"], path.parent, home_id(home), purpose, url)
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            text = _("The session in {folder} can't be read ({detail}), and is passed over.")
+            print(tr(text, folder=path.parent, detail=error), file=sys.stderr)
+            return None
 
     @classmethod
     def open(cls, home: Path, engine: Engine) -> Session:
@@ -105,8 +107,28 @@ class Session:
         write_atomically(folder / "session.json", json.dumps(record))
         return cls(token, engine.info.id, folder, home_id(home), purpose, engine.url)
 
-    def end(self) -> None:
-        """Forget a session of which nothing is left; its results are kept with it."""
-        self.journal.compact()
-        if self.purpose == RUN:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    def hold(self) -> None:
+        """Say that this process works in the session, for as long as it lives: it is then not ended."""
+        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        _held.append(handle)
+
+    def end(self) -> bool:
+        """Forget a session of which nothing is left; whether that was done. A session in which a process works
+        keeps its journal: something may be about to be made under a name that only the journal knows."""
+        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            self.journal.compact()
+            if self.purpose == RUN:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            return True
+        finally:
+            os.close(handle)
+
+
+_held: list[int] = []
+"""Open as long as the process lives; the kernel gives the locks back when it ends, however it ends."""

@@ -18,7 +18,7 @@ _ACTIONS = ("create", "start", "die", "destroy", "rename", "exec_die", "tag", "u
 
 
 class Watch:
-    """A thread that reports each relevant event of one bench, and whether the engine is there.
+    """A thread that reports each relevant event of one bench, and when the engine goes or comes back.
 
     `changed` and `presence` are called on this thread, so they must only start or flag something.
     """
@@ -26,26 +26,42 @@ class Watch:
     def __init__(self, bench: Bench, changed: Callable[[], None], presence: Callable[[bool], None]) -> None:
         self._bench, self._changed, self._presence = bench, changed, presence
         self._stop = threading.Event()
+        self._here: bool | None = None
+        self._seen: float | None = None
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop watching; the thread ends at the next event or look."""
+        """Stop watching; the thread ends at the next event, or when the stream has been quiet for a while."""
         self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            with contextlib.suppress(EngineError), self._bench.engine.events() as events:
-                self._presence(True)
+            with contextlib.suppress(VoltutorError, OSError):
+                self._follow()
+            self._tell(self._answers())
+            if not self._here:
+                self._stop.wait(RETRY)
+
+    def _follow(self) -> None:
+        """Read events until the stream is quiet or broken. The last event's time bridges to the next stream."""
+        with self._bench.engine.events(since=self._seen) as events:
+            self._tell(True)
+            if self._seen is None:
                 self._changed()
-                for event in events:
-                    if self._stop.is_set():
-                        return
-                    if self._concerns_us(event):
-                        self._changed()
-            if not self._answers():
-                self._presence(False)
-            self._stop.wait(RETRY)
+            for event in events:
+                if self._stop.is_set():
+                    return
+                self._seen = event.at
+                if self._concerns_us(event):
+                    self._changed()
+
+    def _tell(self, here: bool) -> None:
+        if here is not self._here:
+            self._here = here
+            if not here:
+                self._seen = None  # while it was away, anything may have changed
+            self._presence(here)
 
     def _answers(self) -> bool:
         try:
