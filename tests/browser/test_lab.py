@@ -103,8 +103,11 @@ def card(page: Any, step: str) -> Any:
 def picture(page: Any, name: str, of: Any = None) -> None:
     """A screenshot for the README, where a folder for them is named."""
     if folder := os.environ.get("VOLTUTOR_SCREENSHOTS"):
-        page.wait_for_timeout(400)
+        if of:
+            page.set_viewport_size({"width": 1300, "height": 2600})
+        page.wait_for_timeout(600)
         (of or page).screenshot(path=str(Path(folder) / f"{name}.png"))
+        page.set_viewport_size({"width": 1300, "height": 900})
 
 
 def passes(page: Any, step: str, limit: float = 60) -> None:
@@ -130,11 +133,13 @@ def test_every_card_is_clicked_to_passed(page: Any) -> None:
             for _ in range(15):
                 page.keyboard.press("ArrowRight")
             one.get_by_role("button", name="That's my guess").click()
+            expect(one.locator(".vt-guess")).to_have_text("Your guess: 20 ms.")
         else:
             one.locator("button.vt-option").first.click()
         one.locator("button.vt-run:enabled").click()
         if step == "price":
             page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=90_000)
+            page.wait_for_selector('.vt-card[data-step="price"] progress[value="3"]', timeout=90_000)
             picture(page, "card-measuring", one)
         passes(page, step, 240)
         expect(one.locator(".vt-verdict strong")).to_have_text("passed")
@@ -200,7 +205,7 @@ def test_without_its_kernel_a_card_is_asleep_and_run_all_wakes_it(page: Any) -> 
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
     page.locator(".jp-Dialog button.jp-mod-warn").click()
-    page.wait_for_selector(".vt-card.vt-asleep", timeout=30_000)
+    page.wait_for_selector('.vt-card.vt-asleep[data-step="layers"]', timeout=30_000)
     assert "Run All Cells" in page.locator(".vt-card.vt-asleep .vt-banner").first.inner_text()
     assert one.locator("button.vt-check").is_disabled()
     picture(page, "asleep", one)

@@ -172,6 +172,8 @@ def _server(
             "--LabApp.news_url=None",
             "--LabApp.collaborative=False",
         ),
+        # Looking for language servers runs npm, which leaves a folder in the learner's own home.
+        "--LanguageServerManager.autodetect=False",
         *(["--allow-root"] if root else []),
     ]
     log = folder / "jupyter" / "server.log"

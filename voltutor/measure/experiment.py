@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from voltutor.engine import ExecResult
 from voltutor.errors import VoltutorError
 from voltutor.fio import FioError, NotFio
+from voltutor.images import MIB
 from voltutor.measure.circumstances import circumstances
 from voltutor.measure.places import Place
 from voltutor.measure.stage import Stage
@@ -115,7 +116,9 @@ class Experiment:
                 yield replace(result, stopped="budget"), ""
                 return
             order = [self.b, self.a] if swapped else [self.a, self.b]
-            text = tr(_("Pair {n}: {order}"), n=number + 1, order=" → ".join(tr(p.title) for p in order))
+            what = "" if size is None else f", {size // MIB} MiB"
+            places = " → ".join(tr(place.title) for place in order)
+            text = tr(_("Pair {n}{what}: {places}"), n=number + 1, what=what, places=places)
             trials: list[Trial] = []
             for place in order:
                 for trial in self._trial(stage, place, size, clock):

@@ -15,6 +15,8 @@ from voltutor.results import Interval, Result, duration, median_interval
 from voltutor.text import _, tr
 
 MIB = 1 << 20
+LEAST, MOST = 3e-4, 1.0
+"""Seconds that the time axis always shows."""
 
 
 def growth(result: Result, guess: float | None = None, guess_size: int = 256 * MIB) -> Figure:
@@ -49,7 +51,11 @@ def growth(result: Result, guess: float | None = None, guess_size: int = 256 * M
         axes.set_title(tr(_("One 4 KiB write to a file of the image, by the file's size")))
         axes.set_xlabel(tr(_("size of the file")))
         axes.set_ylabel(tr(_("time until the write is on disk")))
-        axes.set_xticks(sizes)
+        axes.set_xticks(sorted({*sizes, guess_size}))
+        # A frame that holds still while points come in, and leaves room above for the legend.
+        seen = [value for place in result.places for size in sizes for value in result.values(place, size)]
+        axes.set_ylim(min(*seen, guess or 1.0, LEAST) / 1.5, max(*seen, guess or 0.0, MOST) * 3)
+        axes.set_xlim(min(*sizes, MIB) / 1.4, max(*sizes, guess_size) * 1.4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _pos: f"{value / MIB:.0f} MiB"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _pos: _decade(value)))

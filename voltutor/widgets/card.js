@@ -126,7 +126,14 @@ function drawPlots(node, plots, labels) {
 }
 
 function render({ model, el }) {
-  const send = (action, value = null) => model.send({ action, value });
+  // A click in the moment in which the page connects to its kernel may get lost. So each is kept until the
+  // kernel has acknowledged it, and sent again with the next sign of life; the kernel does an id only once.
+  const unanswered = new Map();
+  const send = (action, value = null) => {
+    const message = { action, value, id: Math.random().toString(36).slice(2) };
+    unanswered.set(message.id, message);
+    model.send(message);
+  };
   const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
   const id = `vt-${Math.random().toString(36).slice(2)}`;
 
@@ -154,7 +161,13 @@ function render({ model, el }) {
   const plots = part("section", "plots");
   const after = part("section", "after");
 
-  const card = element("section", { class: "vt-card", "aria-labelledby": id },
+  const card = element("section", {
+    class: "vt-card", "aria-labelledby": id,
+    // Keys belong to the card: JupyterLab's shortcuts stay out, and its notebook, which takes the focus to the
+    // active cell at every key that reaches it, sees none.
+    "data-lm-suppress-shortcuts": "true",
+    onkeydown: (event) => event.stopPropagation(),
+  },
     element("header", {}, element("div", {}, step, title), element("div", { class: "vt-facts" }, minutes, pill)),
     asleep, engine, goal, prediction, lines,
     element("div", { class: "vt-row" }, run, cancel, check, hint, reset), waits, asks,
@@ -239,8 +252,10 @@ function render({ model, el }) {
 
   let beat = Date.now();
   const onMessage = (message) => {
+    if (message.ack) unanswered.delete(message.ack);
     if (!message.beat) return;
     beat = Date.now();
+    for (const lost of unanswered.values()) model.send(lost);
     if (sleeping) {
       sleeping = false;
       update();

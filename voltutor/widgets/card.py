@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class CardView(anywidget.AnyWidget):
     def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
         super().__init__()
         self.controller = Controller(workplace, lab, step, self._show)
+        self._done: deque[str] = deque(maxlen=100)
         self.view = self.controller.view()
         self.on_msg(self._clicked)
         _beating.add(self)
@@ -39,7 +41,13 @@ class CardView(anywidget.AnyWidget):
         self.view = view
 
     def _clicked(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if isinstance(content, dict) and isinstance(content.get("action"), str):
+        if not isinstance(content, dict) or not isinstance(content.get("action"), str):
+            return
+        # A click is sent again until it is acknowledged, and done once.
+        number = str(content.get("id"))
+        self.send({"ack": number})
+        if number not in self._done:
+            self._done.append(number)
             self.controller.act(content["action"], content.get("value"))
 
 
