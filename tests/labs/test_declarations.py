@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,7 @@ from voltutor.lessons import (
 )
 from voltutor.measure import Measure
 from voltutor.session import Bench, Command, Run
+from voltutor.widgets import words
 
 pytestmark = pytest.mark.engine
 
@@ -90,7 +92,8 @@ def test_the_shown_lines_typed_in_a_shell_pass_the_step(
 @pytest.mark.parametrize(("lab", "step"), QUICK)
 def test_the_python_of_the_solution_passes_the_step(bench: Bench, lab: Lab, step: Step) -> None:
     drain(clear(step, bench))
-    bench.do(*step.solution)
+    lines = words.python(step.solution)
+    exec("\n".join(lines), {"lab": SimpleNamespace(bench=bench)})  # noqa: S102 - what a learner is shown
     assert isinstance(verdict(step, bench), Passed)
 
 

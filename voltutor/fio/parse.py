@@ -117,7 +117,8 @@ def _documents(text: str) -> tuple[list[dict[str, Any]], str]:
     """Every fio document in the text, and the text around them."""
     # Control characters and bare nan or inf occur in what fio prints; strict JSON has neither.
     decoder = json.JSONDecoder(strict=False)
-    text = re.sub(r"(?<=[:\s,\[])-?(?:nan|inf)(?=[\s,\]}])", "null", text)
+    if "nan" in text or "inf" in text:
+        text = re.sub(r"(?<=[:\s,\[])-?(?:nan|inf)(?=[\s,\]}])", "null", text)
     documents: list[dict[str, Any]] = []
     noise: list[str] = []
     position = 0
@@ -191,9 +192,19 @@ def _latency(raw: Mapping[str, Any], name: str, ios: Any) -> Latency | None:
     return Latency(
         count=None if count is None else int(count),
         percentiles=dict(_pairs(value.get("percentile"), scale)),
-        bins={int(key): int(n) for key, n in _pairs(value.get("bins"), 1)},
+        bins=_bins(value.get("bins")),
         **{key: None if number is None else number * scale for key, number in summary.items()},
     )
+
+
+def _bins(raw: Any) -> dict[int, int]:
+    """Counts by nanoseconds: thousands a job, so the plain case is taken the short way."""
+    if not isinstance(raw, dict):
+        return {}
+    try:
+        return {int(key): count for key, count in raw.items() if count.__class__ is int}
+    except ValueError:
+        return {int(key): int(count) for key, count in _pairs(raw, 1)}
 
 
 def _pairs(raw: Any, scale: int) -> Iterator[tuple[float, float]]:

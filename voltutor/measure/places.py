@@ -20,6 +20,9 @@ class Place:
     title: str
     volume: bool = False
 
+    def __repr__(self) -> str:
+        return f"place({self.name!r})"
+
 
 LAYER = Place("layer", _("container layer"))
 VOLUME = Place("volume", _("volume"), volume=True)

@@ -138,6 +138,9 @@ class Workload:
     higher_is: Literal["slower", "faster"] = "slower"
     files: Mapping[int, int] | None = None
 
+    def __repr__(self) -> str:
+        return f"workload({self.name!r})"
+
     def path(self, size: int | None, index: int) -> str:
         """The file for a trial; `index` counts from 0 over the files of a size."""
         if size is None:

@@ -50,12 +50,10 @@ def ratios(results: Sequence[Result]) -> Figure:
         axes.grid(True, axis="x")
         axes.set_axisbelow(True)
         a, b = results[0].places
-        axes.set_title(
-            tr(
-                _("{a} against {b}: median ratio, 95 % interval"), a=place_title(a), b=place_title(b)
-            ).capitalize()
+        axes.set_title(tr(_("Pair by pair: {a} against {b}"), a=place_title(a), b=place_title(b)))
+        axes.set_xlabel(
+            tr(_("{a} : {b}, median ratio with its 95 % interval"), a=place_title(a), b=place_title(b))
         )
-        axes.set_xlabel(tr(_("ratio of {a} to {b}"), a=place_title(a), b=place_title(b)))
         add_caption(made, results[0])
     return made
 

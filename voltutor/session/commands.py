@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from voltutor.engine import Conflict, Mount
+from voltutor.engine import Mount
 from voltutor.results import Result
 from voltutor.session.names import NameTaken
 
@@ -155,4 +155,4 @@ class Tag:
         yield Progress()
 
 
-__all__ = ["Command", "Conflict", "Exec", "Mount", "Progress", "Remove", "Run", "Stop", "Tag"]
+__all__ = ["Command", "Exec", "Mount", "Progress", "Remove", "Run", "Stop", "Tag"]

@@ -414,7 +414,7 @@ class Controller:
             "pictures": pictures,
             "then": words.html(_filled(step.then_now.then, names)),
             "now": words.html(_filled(step.then_now.now, names)),
-            "solution": [f"bench.do({command!r})" for command in step.solution],
+            "solution": words.python(step.solution),
         }
 
 

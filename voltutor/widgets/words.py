@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 
 from voltutor.results import Result, duration_interval, median_interval
+from voltutor.session import Command
 from voltutor.text import _, tr
 
 _LABELS = {
@@ -42,6 +44,24 @@ def labels() -> dict[str, str]:
 def html(text: str) -> str:
     """A text as HTML: nothing in it is markup but `code` in backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+
+
+_MODULES = {
+    "voltutor.session": ("Exec", "Mount", "Remove", "Run", "Stop", "Tag"),
+    "voltutor.measure": ("Measure", "place", "workload"),
+}
+
+
+def python(commands: Sequence[Command]) -> list[str]:
+    """The lines of Python that do the same in a cell of the notebook."""
+    calls = [f"lab.bench.do({command!r})" for command in commands]
+    used = set(re.findall(r"\b(\w+)\(", " ".join(calls)))
+    imports = [
+        f"from {module} import {', '.join(sorted(used & set(names)))}"
+        for module, names in _MODULES.items()
+        if used & set(names)
+    ]
+    return [*imports, *calls]
 
 
 def measured(result: Result) -> str:
