@@ -50,7 +50,8 @@ def main() -> int:
             return test(arguments.rest)
         if arguments.what == "bench":
             return run([PYTHON, "-m", "tests.bench", *arguments.rest], check=False)
-        images(missing)
+        if images(missing) == 3:
+            return 3
         if arguments.what == "lab":
             return run([PYTHON, "-m", "voltutor", "lab", *arguments.rest], check=False)
         say("Ready. Next: make lab")
@@ -223,13 +224,14 @@ def without_root(names: list[str]) -> None:
 # 5: engine and the small lab images
 
 
-def images(missing: list[str]) -> None:
+def images(missing: list[str]) -> int:
     """Make the small lab images where an engine answers; says what it costs where none does."""
     code = run([PYTHON, "-m", "voltutor", "images", "build"], check=False)
     if code == 3:
-        say("Without an engine the labs can't work; `voltutor doctor` tells what was tried.")
+        say("Without an engine the labs can't work; `.venv/bin/voltutor doctor` tells what was tried.")
     elif code != 0 and missing:
         say(f"Without {', '.join(missing)} there is no lab image.")
+    return code
 
 
 # 6: what was asked for

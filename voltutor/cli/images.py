@@ -15,7 +15,8 @@ def images(arguments: argparse.Namespace) -> int:
     bench = Bench(find(arguments.engine))
     if arguments.action == "build":
         for sign in bench.prepare(*(arguments.keys or ["lab", "files"])):
-            print(sign.text)
+            if sign.text:
+                print(sign.text, flush=True)
     for key in REPOSITORIES:
         tag = bench.image(key)
         there = bench.engine.image(tag)
