@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import sweep
 from voltutor.engine import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
@@ -42,7 +43,7 @@ class Opened:
 
 
 @pytest.fixture
-def opened(engine_url: str, home: Path) -> Iterator[Opened]:
+def opened(engine_url: str, engine: Engine, home: Path) -> Iterator[Opened]:
     """`voltutor lab` in a process of its own."""
     words = [
         sys.executable,
@@ -75,6 +76,7 @@ def opened(engine_url: str, home: Path) -> Iterator[Opened]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+        sweep(engine, home)
 
 
 @pytest.fixture

@@ -36,6 +36,15 @@ def test_what_was_made_by_hand_stays_unless_it_was_chosen() -> None:
     assert "copy-up" in next(d for d in plan(scene, by_hand=True).remove if d.thing is HAND).reason
 
 
+def test_of_an_image_in_use_the_last_name_stays() -> None:
+    users, names = {"f": "theirs"}, ("a:1", "b:1")
+    both = [Thing("image", name, name, Owner.OURS, "ab12", "sha", "", users, names=names) for name in names]
+    made = plan(Scene(tuple(both), {}))
+    assert [d.thing.name for d in made.remove] == ["a:1"]
+    assert [d.thing.name for d in made.keep] == ["b:1"]
+    assert [d.thing.name for d in plan(Scene((both[1],), {})).remove] == ["b:1"], "another's name stays on it"
+
+
 def test_a_volume_that_a_staying_container_uses_stays() -> None:
     foreign = Thing("container", "f", "theirs", Owner.OTHERS)
     scene = Scene((volume("v", Owner.OURS, foreign), volume("w", Owner.OURS, HAND), HAND), {})

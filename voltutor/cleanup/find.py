@@ -33,6 +33,7 @@ class Thing:
         users: the containers that use it, name by id.
         session: the session that knows it.
         anonymous: whether it is an anonymous volume.
+        names: all names of the image that an image's name stands for.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Thing:
     step: str = ""
     users: Mapping[str, str] = field(default_factory=dict)
     anonymous: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def _images(session: Session, state: JournalState, there: _Engine) -> Iterator[T
                 image.id,
                 _step(state, "image", name),
                 users,
+                names=image.tags,
             )
 
 

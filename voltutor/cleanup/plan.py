@@ -37,21 +37,24 @@ class CleanupPlan:
 def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -> CleanupPlan:
     """Decide. What was made by hand goes only with `by_hand`, or where its id is among `ticked`.
 
-    Containers go before volumes, volumes before images; what a container that stays still uses is kept.
+    Containers go before volumes, volumes before images. What a container that stays still uses is kept; of an
+    image that it uses, the last name.
     """
     remove: list[Decision] = []
     keep: list[Decision] = []
     staying = {user for thing in scene.things for user in thing.users}
+    gone: set[str] = set()
     for thing in sorted(scene.things, key=lambda t: (_ORDER[t.kind], t.name)):
         chosen = thing.owner is Owner.OURS or by_hand or thing.id in ticked
         holders = [name for ref, name in thing.users.items() if ref in staying]
         if not chosen:
             keep.append(Decision(thing, tr(KEPT_BY_HAND)))
-        elif holders:
+        elif holders and not set(thing.names) - gone - {thing.id}:
             keep.append(Decision(thing, tr(KEPT_IN_USE, users=", ".join(holders))))
         else:
             step = thing.step or tr(A_LAB)
             reason = tr(GOES_OURS) if thing.owner is Owner.OURS else tr(GOES_BY_HAND, step=step)
             remove.append(Decision(thing, reason))
             staying.discard(thing.id)
+            gone.add(thing.id)
     return CleanupPlan(tuple(remove), tuple(keep), scene.others)
