@@ -107,6 +107,7 @@ def test_what_was_made_by_hand_is_listed_and_stays_without_all(
     docker(f"docker create --network none --name {name} {bench.image('lab')}")
     listed = json.loads(voltutor("clean", "--json", "--yes", "--engine", engine_url).stdout)
     assert [item["name"] for item in listed["keep"]] == [name]
+    assert "by hand in step container-layer" in listed["keep"][0]["reason"]
     assert engine.container(name) is not None
     gone = json.loads(voltutor("clean", "--json", "--all", "--yes", "--engine", engine_url).stdout)
     assert [(item["name"], item["outcome"]) for item in gone["remove"]] == [(name, "removed")]

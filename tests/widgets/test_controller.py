@@ -13,7 +13,7 @@ import pytest
 from tests.dockerd import Dockerd
 from voltutor.engine import Engine
 from voltutor.labs import LABS
-from voltutor.session import Bench
+from voltutor.session import Bench, Remove, Run, Stop
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.static import card_html
 from voltutor.widgets.workplace import Workplace
@@ -135,13 +135,71 @@ def test_a_reset_asks_before_it_removes_what_was_made_by_hand(
     card.until(passed)
     name = bench.names("one")
     view = card.act("reset")
-    assert name in view["asks"]
-    assert bench.container("one") is not None
-    view = card.act("reset", True)
+    assert view["asks"]["names"] == [name]
+    card.act("reset", ["another"])
+    assert bench.container("one") is not None, "only what was shown may go"
+    view = card.act("reset", view["asks"]["names"])
     assert not view["asks"]
     assert bench.container("one") is None
     assert not passed(view)
     assert not view["prediction"]["made"]
+
+
+@pytest.mark.engine
+def test_a_container_that_stopped_is_started_again(
+    workplace: Workplace, docker: Callable[..., str], bench: Bench
+) -> None:
+    card = Card(workplace, "copy-up")
+    card.act("guess", None)
+    bench.do(Run("one", "files"), Stop("one"))
+    assert passed(card.act("run"))
+    assert any("docker container start" in line for line in card.view["log"])
+
+
+@pytest.mark.engine
+def test_what_is_in_the_way_is_told_and_the_diagnosis_stays(
+    workplace: Workplace, docker: Callable[..., str], bench: Bench
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.act("guess", None)
+    docker(f"docker run -d --network none --name {bench.names('one')} {bench.image('lab')}")
+    view = card.act("run")
+    assert view["verdict"]["kind"] == "failed"
+    assert "was not made from" in view["verdict"]["text"]
+    assert any("did not make it" in line for line in view["log"])
+
+
+@pytest.mark.engine
+def test_a_card_that_passes_before_the_guess_keeps_its_answer(
+    workplace: Workplace, docker: Callable[..., str]
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["lines"])
+    docker(card.view["lines"][0])
+    view = card.until(passed, 15)
+    assert view["after"] is None
+    assert "done already" in view["waits"]
+    assert card.act("guess", 0)["after"]
+
+
+@pytest.mark.engine
+def test_a_check_says_what_it_found_even_where_there_is_nothing(workplace: Workplace) -> None:
+    card = Card(workplace, "container-layer")
+    assert not card.until(lambda view: view["lines"])["verdict"]["shown"]
+    view = card.act("check")
+    assert view["verdict"]["shown"]
+    assert "Nothing to check yet" in view["verdict"]["text"]
+
+
+@pytest.mark.engine
+def test_a_passed_card_says_on_a_check_that_it_is_no_longer_so(workplace: Workplace, bench: Bench) -> None:
+    card = Card(workplace, "container-layer")
+    card.act("guess", 2)
+    assert passed(card.act("run"))
+    bench.do(Remove("one"))
+    view = card.act("check")
+    assert passed(view)
+    assert "no longer" in view["verdict"]["text"]
 
 
 @pytest.mark.engine
@@ -179,6 +237,7 @@ def test_work_can_be_cancelled_and_other_cards_go_on(
     assert time.monotonic() - began < 2.5
     assert any("Cancelled" in line for line in price.view["log"])
     assert price.view["verdict"]["kind"] == "failed"
+    assert price.view["figures"]["rows"]
     assert not [
         ref for ref in engine.containers() if (c := engine.container(ref)) and c.name.startswith("trial-")
     ]

@@ -10,11 +10,10 @@ from voltutor.text import _, tr
 
 _ORDER = {"container": 0, "volume": 1, "image": 2}
 
-KEPT_BY_HAND = _("made by hand; remove it with --all, or by ticking it")
+KEPT_BY_HAND = _("made by hand in step {step}; `voltutor clean --all` removes it")
 KEPT_IN_USE = _("used by {users}, which stays")
 GOES_OURS = _("made by this kit")
-GOES_BY_HAND = _("made by hand under a name of {step}")
-A_LAB = _("the labs")
+GOES_BY_HAND = _("made by hand in step {step}")
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,11 @@ def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -
         chosen = thing.owner is Owner.OURS or by_hand or thing.id in ticked
         holders = [name for ref, name in thing.users.items() if ref in staying]
         if not chosen:
-            keep.append(Decision(thing, tr(KEPT_BY_HAND)))
+            keep.append(Decision(thing, tr(KEPT_BY_HAND, step=thing.step or "?")))
         elif holders and not set(thing.names) - gone - {thing.id}:
             keep.append(Decision(thing, tr(KEPT_IN_USE, users=", ".join(holders))))
         else:
-            step = thing.step or tr(A_LAB)
-            reason = tr(GOES_OURS) if thing.owner is Owner.OURS else tr(GOES_BY_HAND, step=step)
+            reason = tr(GOES_OURS) if thing.owner is Owner.OURS else tr(GOES_BY_HAND, step=thing.step or "?")
             remove.append(Decision(thing, reason))
             staying.discard(thing.id)
             gone.add(thing.id)

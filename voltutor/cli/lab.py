@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voltutor.cli.notebooks import copied
+from voltutor.cli.notebooks import copied, source
 from voltutor.cli.warm import warm
 from voltutor.engine import find
 from voltutor.errors import VoltutorError
 from voltutor.home import home, write_atomically
+from voltutor.session import Bench
 from voltutor.text import _, tr
 
 START_LIMIT = 90.0
@@ -71,16 +72,19 @@ def lab(arguments: argparse.Namespace) -> int:
         signal.signal(number, _interrupt)
     with _server(folder, port, token, env) as (process, server):
         print(tr(_("{engine} answers at {url}."), engine=engine.info.title, url=engine.url))
-        warm(
-            server.base,
-            server.token,
-            notebooks[0],
-            folder / "jupyter" / "data",
-            folder / "jupyter" / "runtime",
-        )
+        _prepare(Bench(engine, folder))
+        jupyter = folder / "jupyter"
+        warm(server.base, server.token, notebooks[0], source(), jupyter / "data", jupyter / "runtime")
         _announce(server, notebooks[0], arguments)
         print(tr(_("Ctrl+C stops it; nothing is lost.")), flush=True)
         return process.wait() and 1
+
+
+def _prepare(bench: Bench) -> None:
+    """Make the small image that the first lab's lines name, so that one that is typed finds it."""
+    for sign in bench.prepare("lab", "files"):
+        if sign.text:
+            print(sign.text, flush=True)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -129,6 +133,11 @@ def _settings(folder: Path) -> None:
     settings = folder / "jupyter" / "settings" / "@jupyterlab"
     wanted: Mapping[str, dict[str, Any]] = {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        # A page that is loaded again may address its clicks to a subshell that has gone, and they are dropped
+        # (seen with JupyterLab 4.6 and ipykernel 7.4, in half of all loads).
+        "apputils-extension/kernels-settings": {"commsOverSubshells": "disabled"},
+        # A notebook that is loaded again finds its cards by what was saved; two minutes are too rare.
+        "docmanager-extension/plugin": {"autosaveInterval": 10},
         "notebook-extension/tracker": {"recordTiming": False, "windowingMode": "defer"},
     }
     for name, value in wanted.items():

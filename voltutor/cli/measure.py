@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -98,7 +99,8 @@ def _report(console: Console, result: Result, found: Comparison) -> None:
     else:
         values = f"{found.a.median:.0f} / {found.b.median:.0f} IOPS"
     word = tr(WORDS[found.finding], detectable=found.detectable) if found.finding in WORDS else ""
-    ratio = f"{found.ratio.median:.2f} [{found.ratio.low:.2f}, {found.ratio.high:.2f}]"
+    ends = f" [{found.ratio.low:.2f}, {found.ratio.high:.2f}]" if math.isfinite(found.ratio.high) else ""
+    ratio = f"{found.ratio.median:.2f}{ends}"
     where = " / ".join(result.places)
     line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
     console.print(line.rstrip(), highlight=False, soft_wrap=True)

@@ -20,36 +20,50 @@ CELL_LIMIT = 120
 """Seconds that the kernel, and each cell, may take."""
 
 
-def warm(base: str, token: str, path: Path, data: Path, runtime: Path) -> None:
+def warm(base: str, token: str, path: Path, shipped: Path, data: Path, runtime: Path) -> None:
     """Start the notebook's session on the server, run its cells there, write the outputs, and sign it, since
     JupyterLab shows no HTML of a notebook that it doesn't trust.
 
+    Only cells that the notebooks in `shipped` have are run: what a learner added is theirs to run.
+
     Raises:
-        VoltutorError: the kernel did not start, or a cell failed.
+        VoltutorError: the kernel did not start.
     """
     body = {"path": path.name, "type": "notebook", "name": path.name, "kernel": {"name": "python3"}}
     session = _post(f"{base}/api/sessions?token={token}", body)
-    connection = runtime / f"kernel-{session['kernel']['id']}.json"
+    kernel = session["kernel"]["id"]
+    connection = runtime / f"kernel-{kernel}.json"
     until = time.monotonic() + READY_LIMIT
     while not connection.exists() and time.monotonic() < until:
         time.sleep(0.05)
     client = BlockingKernelClient()
-    client.load_connection_file(str(connection))
-    client.start_channels()
     try:
+        client.load_connection_file(str(connection))
+        client.start_channels()
         client.wait_for_ready(timeout=READY_LIMIT)
-        notebook = nbformat.read(path, as_version=4)
-        for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-            _execute(client, cell)
-    except (RuntimeError, TimeoutError, FileNotFoundError) as error:
+    except (RuntimeError, OSError) as error:
         raise VoltutorError(
             _("The notebook's kernel did not start: {detail}."), _("Run `voltutor lab` again."), detail=error
         ) from error
+    notebook = nbformat.read(path, as_version=4)
+    ours = _sources(shipped)
+    try:
+        for cell in (cell for cell in notebook.cells if cell.cell_type == "code" and cell.source in ours):
+            _execute(client, cell)
+    except TimeoutError:
+        # It opens all the same; its cells can be run there.
+        _post(f"{base}/api/kernels/{kernel}/interrupt?token={token}", {})
     finally:
         client.stop_channels()
     nbformat.write(notebook, path)
     notary = NotebookNotary(data_dir=str(data))
     notary.sign(notebook)
+
+
+def _sources(shipped: Path) -> set[str]:
+    """The code cells of all notebooks that we ship."""
+    notebooks = (nbformat.read(path, as_version=4) for path in shipped.glob("*.ipynb"))
+    return {cell.source for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code"}
 
 
 def _execute(client: BlockingKernelClient, cell: Any) -> None:
@@ -67,4 +81,5 @@ def _post(url: str, body: dict[str, Any]) -> Any:
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - our own
     with urllib.request.urlopen(request, timeout=READY_LIMIT) as answer:  # noqa: S310 - our own http URL
-        return json.load(answer)
+        text = answer.read()
+    return json.loads(text) if text else None

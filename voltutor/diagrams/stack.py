@@ -132,7 +132,7 @@ _STYLE = (
     ".vt-own{fill:var(--vt-own,#fff1e6);stroke:var(--vt-own-edge,#b3400a)}"
     ".vt-ink{fill:var(--vt-ink,#22272e)}.vt-muted{fill:var(--vt-muted,#5b6573)}"
     ".vt-mono{font-family:ui-monospace,Menlo,Consolas,monospace}"
-    ".vt-badge{fill:var(--vt-own-edge,#b3400a)}.vt-badge-text{fill:#fff;font-weight:700}"
+    ".vt-badge{fill:var(--vt-own-edge,#b3400a)}.vt-badge-text{fill:var(--vt-badge-ink,#fff);font-weight:700}"
     "</style>"
 )
 

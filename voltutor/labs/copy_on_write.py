@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voltutor.diagrams import size_text
+from voltutor.engine import ContainerView
 from voltutor.lessons import Choice, Duration, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.measure import FIRST_WRITE, Measure
 from voltutor.results import Result, duration, duration_interval, median_interval
+from voltutor.results.statistics import PILOT
 from voltutor.session import Bench, Exec, Remove, Run, Stop, Tag
 from voltutor.text import _
 
@@ -21,11 +23,11 @@ ONE, TWO = Run("one", "files"), Run("two", "files")
 
 
 def fields(bench: Bench) -> Mapping[str, str]:
-    """The names that the texts use."""
+    """The names that the texts use, each reserved for the step that first makes it."""
     return {
-        "one": bench.names("one"),
-        "two": bench.names("two"),
-        "stack": bench.names("stack", "image"),
+        "one": bench.names("one", step="container-layer"),
+        "two": bench.names("two", step="copy-up"),
+        "stack": bench.names("stack", "image", step="layers"),
         "image": bench.image("files"),
         "lab_image": bench.image("lab"),
     }
@@ -43,8 +45,21 @@ def _kinds(bench: Bench, logical: str) -> dict[str, str]:
 
 def _ends_alike(bench: Bench, path: str) -> bool:
     """Whether both containers see the same last bytes, and the same size, of a file."""
-    line = ("sh", "-c", f"stat -c %s {path}; tail -c 64 {path} | sha256sum")
-    return bench.exec("one", *line).out == bench.exec("two", *line).out
+    line = ("sh", "-c", f"stat -c %s {path} && tail -c 64 {path} | sha256sum")
+    one, two = (bench.succeeded(line, bench.exec(name, *line)) for name in ("one", "two"))
+    return one.out == two.out
+
+
+STRANGER = Failed(_("`{name}` was not made from `{image}`, so it shows nothing of that image."))
+
+
+def _stranger(bench: Bench, *views: ContainerView | None) -> Failed | None:
+    """The reason, where one of these containers was not made from the lab's image."""
+    image = bench.engine.image(bench.image("files"))
+    for view in views:
+        if view is not None and (image is None or view.image_id != image.id):
+            return STRANGER.seen(**fields(bench), name=view.name)
+    return None
 
 
 # 1: layers
@@ -100,10 +115,9 @@ LAYERS = Step(
 
 # 2: the container's own layer
 
-NOT_RUNNING = Failed(_("`{one}` is there, but it has stopped."))
-OTHER_IMAGE = Failed(_("`{one}` runs, but it was not made from `{image}`."))
+NOT_RUNNING = Failed(_("`{one}` is there, but it does not run."))
 OWN_LAYER = Passed(
-    _("`{one}` runs on all layers of `{image}`. Its own layer holds {changes} changes, {size}.")
+    _("`{one}` runs on all layers of `{image}`. Changes in its own layer: {changes}; size: {size}.")
 )
 
 
@@ -112,9 +126,8 @@ def runs_on_the_image(bench: Bench) -> Verdict:
     one = bench.container("one")
     if one is None:
         return NotAttempted()
-    image = bench.engine.image(bench.image("files"))
-    if image is None or one.image_id != image.id:
-        return OTHER_IMAGE.seen(**fields(bench))
+    if stranger := _stranger(bench, one):
+        return stranger
     if not one.running:
         return NOT_RUNNING.seen(**fields(bench))
     size = size_text(bench.engine.layer_size(one.id))
@@ -137,7 +150,7 @@ CONTAINER_LAYER = Step(
         _("`docker container run` makes a container and starts it; by default it would hold your terminal."),
         _("--detach lets it run in the background, --name names it. This image needs no command."),
     ],
-    wrong={OTHER_IMAGE: [Run("one", "lab")], NOT_RUNNING: [ONE, Stop("one")]},
+    wrong={STRANGER: [Run("one", "lab")], NOT_RUNNING: [ONE, Stop("one")]},
     shows=("one",),
     explanation=_(
         "The container sees every file of the image, and has copied none of them. On top of the image's layers "
@@ -167,6 +180,8 @@ def read_and_left_alone(bench: Bench) -> Verdict:
     one = bench.container("one")
     if one is None or not one.running:
         return NotAttempted()
+    if stranger := _stranger(bench, one):
+        return stranger
     note = bench.exec("one", "cat", NOTE)
     if note.code != 0:
         return NotAttempted()
@@ -223,6 +238,7 @@ READING = Step(
 NO_WITNESS = Failed(
     _("`{one}` has its own copy of `{path}` now. Start `{two}` from the same image, to see the file below.")
 )
+UNWRITTEN = Failed(_("`{path}` was copied up in `{one}`, but it still ends as it did: append a line to it."))
 BOTH_CHANGED = Failed(
     _("`{path}` was changed in `{two}` as well, so neither shows any longer what the image holds.")
 )
@@ -241,13 +257,16 @@ def copied_up(bench: Bench) -> Verdict:
         return NotAttempted()
     if two is None or not (one.running and two.running):
         return NO_WITNESS.seen(**seen)
+    if stranger := _stranger(bench, one, two):
+        return stranger
     if WRITTEN_FILE in _kinds(bench, "two"):
         return BOTH_CHANGED.seen(**seen)
     if _ends_alike(bench, WRITTEN_FILE):
-        return NotAttempted(_("`{path}` was copied up, but nothing was written to it yet."), seen)
+        return UNWRITTEN.seen(**seen)
     return COPIED_UP.seen(**seen, size=size_text(bench.engine.layer_size(one.id)))
 
 
+TOUCH = _shell("one", f"touch {WRITTEN_FILE}")
 APPEND = _shell("one", f"echo hello >> {WRITTEN_FILE}")
 
 COPY_UP = Step(
@@ -269,7 +288,12 @@ COPY_UP = Step(
         _("exec again; inside a shell, >> appends to a file."),
         _("Then a second container from `{image}`, named `{two}`."),
     ],
-    wrong={NO_WITNESS: [APPEND], BOTH_CHANGED: [APPEND, TWO, _shell("two", f"echo hello >> {WRITTEN_FILE}")]},
+    wrong={
+        NO_WITNESS: [APPEND],
+        STRANGER: [APPEND, Run("two", "lab")],
+        UNWRITTEN: [TOUCH, TWO],
+        BOTH_CHANGED: [APPEND, TWO, _shell("two", f"echo hello >> {WRITTEN_FILE}")],
+    },
     shows=("one", "two"),
     explanation=_(
         "A layer holds whole files, not pieces of them. When `{one}` opened /seed/16MiB-2 for writing, the kernel "
@@ -314,6 +338,8 @@ def hidden(bench: Bench) -> Verdict:
         return NotAttempted()
     if two is None or not two.running:
         return NO_SECOND.seen(**seen)
+    if stranger := _stranger(bench, one, two):
+        return stranger
     size = bench.exec("two", "stat", "-c", "%s", DELETED_FILE)
     if size.code != 0:
         return GONE_IN_BOTH.seen(**seen)
@@ -344,6 +370,7 @@ WHITEOUT = Step(
     wrong={
         GONE_IN_BOTH: [DELETE, _shell("two", f"rm {DELETED_FILE}")],
         NO_SECOND: [DELETE, Remove("two")],
+        STRANGER: [DELETE, Remove("two"), Run("two", "lab")],
     },
     shows=("one", "two"),
     explanation=_(
@@ -362,25 +389,23 @@ WHITEOUT = Step(
 
 # 6: the price
 
-UNFINISHED = Failed(
-    _("{n} pairs of each size are measured. The method wants at least eight: press Run to go on.")
-)
+UNFINISHED = Failed(_("Whole rounds so far: {n} of {planned}. Press Run to go on where it stopped."))
 GREW = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. From 16 to 256 MiB the layer's time "
-        "grew {layer_growth:.0f} times, the volume's {volume_growth:.1f} times."
+        "256 MiB: {layer} in the layer, {volume} in a volume. 256 MiB took {layer_growth:.0f} times as long as "
+        "16 MiB in the layer, and {volume_growth:.1f} times as long in the volume."
     )
 )
 CLONED = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. This file system clones: from 16 to "
-        "256 MiB the layer's time grew only {layer_growth:.1f} times, so the copy-up copied no data."
+        "256 MiB: {layer} in the layer, {volume} in a volume. This file system clones: in the layer 256 MiB took "
+        "only {layer_growth:.1f} times as long as 16 MiB, so the copy-up copied no data."
     )
 )
 UNCLEAR = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. From 16 to 256 MiB the layer's time "
-        "grew {layer_growth:.1f} times, which is neither a plain copy nor a plain clone. Is the machine busy?"
+        "256 MiB: {layer} in the layer, {volume} in a volume. In the layer 256 MiB took {layer_growth:.1f} times "
+        "as long as 16 MiB: neither a plain copy nor a plain clone. Is the machine busy?"
     )
 )
 
@@ -406,7 +431,7 @@ def measured(bench: Bench) -> Verdict:
     if result is None or not result.pairs:
         return NotAttempted()
     if not result.complete:
-        return UNFINISHED.seen(n=result.rounds)
+        return UNFINISHED.seen(n=result.rounds, planned=result.planned or PILOT)
     found = price_fields(result)
     grew = result.growth("layer", SMALL, LARGE).median
     if grew >= COPIED_AT_LEAST:

@@ -2,7 +2,7 @@
 nothing."""
 
 from voltutor.lessons.pictures import picture
-from voltutor.lessons.play import clear, commands_for, perform, reset_plan, verdict
+from voltutor.lessons.play import clear, commands_for, perform, prepare, reset_plan, solve, verdict
 from voltutor.lessons.progress import Progress, StepProgress
 from voltutor.lessons.step import Choice, Duration, Lab, Step, ThenNow
 from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
@@ -25,6 +25,8 @@ __all__ = [
     "commands_for",
     "perform",
     "picture",
+    "prepare",
     "reset_plan",
+    "solve",
     "verdict",
 ]

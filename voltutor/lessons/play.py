@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from voltutor.engine import EngineError, NotFound
 from voltutor.lessons.step import Step
 from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
-from voltutor.session import Bench, Command, Progress, Remove, Run, Tag
+from voltutor.session import Bench, Command, Progress, Remove, Run, Start, Tag
 from voltutor.text import _, tr
 
 
@@ -23,15 +23,19 @@ def commands_for(step: Step, bench: Bench) -> list[Command]:
 
 
 def _preparation(step: Step, bench: Bench) -> list[Command]:
-    given = [command for command in step.given if _missing(command, bench)]
     again = [
         Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
     ]
+    given = [needed for command in step.given if (needed := _lacking(command, bench))]
     return [*again, *given]
 
 
-def _missing(command: Command, bench: Bench) -> bool:
-    return not (isinstance(command, Run) and bench.container(command.name))
+def _lacking(command: Command, bench: Bench) -> Command | None:
+    """What brings about what is given: the command itself, a start where it has only stopped, or nothing."""
+    view = bench.container(command.name) if isinstance(command, Run) else None
+    if view is None or not isinstance(command, Run):
+        return command
+    return None if view.running else Start(command.name)
 
 
 def _our(command: Run, bench: Bench) -> bool:
@@ -39,20 +43,28 @@ def _our(command: Run, bench: Bench) -> bool:
     return view is not None and bench.ours("container", view.name, view.labels)
 
 
-def perform(step: Step, bench: Bench) -> Iterator[Progress]:
-    """Do it. Each command's own line comes before what it says; closing the iterator stops it.
+def prepare(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Bring about what is given, where anything is missing."""
+    if not isinstance(verdict(step, bench), Passed):
+        yield from _do(_preparation(step, bench), bench)
 
-    Where the step is passed already, nothing is done: a second `rm` of one file would only fail.
+
+def solve(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Do the solution. Where the step is passed already nothing is done: a second `rm` of one file would fail.
 
     Raises:
         VoltutorError: a command failed; what the ones before it did stands.
     """
-    if not isinstance(verdict(step, bench), Passed):
-        yield from _do(_preparation(step, bench), bench)
     if isinstance(verdict(step, bench), Passed):
         yield Progress(tr(_("It is so already. Reset makes it as it was, to do it again.")))
     else:
         yield from _do(step.solution, bench)
+
+
+def perform(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Both. Each command's own line comes before what it says; closing the iterator stops it."""
+    yield from prepare(step, bench)
+    yield from solve(step, bench)
 
 
 def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:

@@ -35,7 +35,7 @@ class Measure:
         path = bench.result_path(self.workload.name)
         result = self._unfinished(bench)
         if result:
-            yield Progress(tr(_("Going on after {n} pairs of each size."), n=result.rounds))
+            yield Progress(tr(_("Going on where it stopped; whole rounds so far: {n}."), n=result.rounds))
         said = ""
         try:
             for update in Experiment(self.workload, self.a, self.b, self.budget).run(bench, result):

@@ -65,6 +65,7 @@ class Experiment:
             CommandFailed, TrialFailed: a trial failed. The last update's result stands.
             EngineGone: the engine went away. The same.
         """
+        bench.sweep_trials()
         for progress in bench.prepare(self.workload.image):
             yield Update(so_far or self._blank(), progress.text)
         result = so_far or replace(self._blank(), circumstances=circumstances(bench))

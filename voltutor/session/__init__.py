@@ -11,7 +11,7 @@ from voltutor.session.capabilities import (
     SUBPATH,
     Capability,
 )
-from voltutor.session.commands import Command, Exec, Mount, Progress, Remove, Run, Stop, Tag
+from voltutor.session.commands import Command, Exec, Mount, Progress, Remove, Run, Start, Stop, Tag
 from voltutor.session.journal import Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
 from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes, labelled
@@ -44,6 +44,7 @@ __all__ = [
     "Reservation",
     "Run",
     "Session",
+    "Start",
     "Stop",
     "Tag",
     "Watch",

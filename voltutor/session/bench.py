@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from voltutor.results import Result, load
 from voltutor.session.capabilities import Capability, probe
 from voltutor.session.commands import Command, Progress
 from voltutor.session.journal import Kind, Reservation
-from voltutor.session.names import Names, NameTaken
+from voltutor.session.names import PROCESS, Names, NameTaken
 from voltutor.session.ownership import anonymous_volumes, labelled
 from voltutor.session.session import Session
 from voltutor.text import _, tr
@@ -64,6 +65,17 @@ class _Built:
     @property
     def hash(self) -> str:
         return hashlib.sha256(self.dockerfile.encode()).hexdigest()
+
+
+def _alive(step: str) -> bool:
+    """Whether the process that a reservation's step names still runs, or another one with its number."""
+    try:
+        os.kill(int(step.removeprefix(PROCESS)), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Bench:
@@ -216,6 +228,23 @@ class Bench:
             with contextlib.suppress(NotFound):
                 self.engine.remove_container(name, force=True, volumes=True)
             self.session.journal.release("container", name)
+
+    def sweep_trials(self) -> None:
+        """Remove the scratch containers and volumes of processes that ended before they could do it."""
+        state = self.session.journal.state()
+        dead = [r for r in state.reserved.values() if r.step.startswith(PROCESS) and not _alive(r.step)]
+        for reservation in sorted(dead, key=lambda r: r.kind):  # a container before the volume that it uses
+            name = reservation.name
+            with contextlib.suppress(NotFound):
+                if reservation.kind == "container":
+                    view = self.engine.container(name)
+                    if view and labelled(view.labels, self.session.id, self.session.home):
+                        self.engine.remove_container(view.id, force=True, volumes=True)
+                else:
+                    volume = self.engine.volume(name)
+                    if volume and labelled(volume.labels, self.session.id, self.session.home):
+                        self.engine.remove_volume(name)
+            self.session.journal.release(reservation.kind, name)
 
     def note_mounts(self, ref: str) -> None:
         """Journal the anonymous volumes of one of our containers: Docker's labels don't say whose they are."""

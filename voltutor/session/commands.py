@@ -107,6 +107,22 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Start:
+    """`docker container start`."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container start NAME`."""
+        return ["docker", "container", "start", bench.names(self.name)]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Start it."""
+        bench.engine.start(bench.names(self.name))
+        yield Progress(bench.names(self.name))
+
+
+@dataclass(frozen=True)
 class Remove:
     """`docker container rm --force`; `volumes` takes its anonymous volumes along."""
 
@@ -155,4 +171,4 @@ class Tag:
         yield Progress()
 
 
-__all__ = ["Command", "Exec", "Mount", "Progress", "Remove", "Run", "Stop", "Tag"]
+__all__ = ["Command", "Exec", "Mount", "Progress", "Remove", "Run", "Start", "Stop", "Tag"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 
 from voltutor.engine import Engine
 from voltutor.errors import VoltutorError
 from voltutor.session.journal import Journal, Kind, Reservation
 from voltutor.text import _
+
+PROCESS = "process "
+"""What the step of a name that is used once begins with; the process that uses it follows."""
 
 
 class NameTaken(VoltutorError):
@@ -46,7 +50,7 @@ class Names:
         while True:
             name = f"{logical}-{self.token}-{secrets.token_hex(3)}"
             if self.free(kind, name):
-                self._journal.reserve(Reservation(kind, name, name))
+                self._journal.reserve(Reservation(kind, name, name, f"{PROCESS}{os.getpid()}"))
                 return name
 
     def free(self, kind: Kind, name: str) -> bool:

@@ -2,6 +2,8 @@
 // what is to be seen comes back as the next view.
 
 const ASLEEP_AFTER = 6000; // ms without a sign of life
+const UNHEARD_AFTER = 3000; // ms without an answer to a click
+const STALE_AFTER = 30000; // ms after which a click that nobody heard is given up
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -125,13 +127,27 @@ function drawPlots(node, plots, labels) {
   }
 }
 
+function drawFigures(node, figures, labels) {
+  const row = (tag, cells) => element("tr", {}, ...cells.map((cell) => element(tag, {}, cell)));
+  node.append(element("details", {}, element("summary", {}, labels.table),
+    element("table", { class: "vt-table" }, element("thead", {}, row("th", figures.heads)),
+      element("tbody", {}, ...figures.rows.map((cells) => row("td", cells))))));
+}
+
+function drawAsks(node, asks, send) {
+  node.append(element("span", {}, asks.text), " ",
+    element("button", { class: "vt-confirm", onclick: () => send("reset", asks.names) }, asks.yes));
+}
+
 function render({ model, el }) {
   // A click in the moment in which the page connects to its kernel may get lost. So each is kept until the
   // kernel has acknowledged it, and sent again with the next sign of life; the kernel does an id only once.
   const unanswered = new Map();
   const send = (action, value = null) => {
     const message = { action, value, id: Math.random().toString(36).slice(2) };
-    unanswered.set(message.id, message);
+    // A click that waited for long is no longer meant.
+    for (const [id, older] of unanswered) if (Date.now() - older.at > STALE_AFTER) unanswered.delete(id);
+    unanswered.set(message.id, { ...message, at: Date.now() });
     model.send(message);
   };
   const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
@@ -139,6 +155,7 @@ function render({ model, el }) {
 
   const title = part("h3", "title", { id });
   const step = part("span", "step");
+  const badge = part("span", "minutes");
   const minutes = part("span", "minutes");
   const pill = part("span", "pill");
   const goal = part("p", "goal");
@@ -146,12 +163,15 @@ function render({ model, el }) {
   const engine = part("p", "banner", { role: "status" });
   const prediction = part("section", "prediction", { id: `${id}-prediction` });
   const lines = part("section", "lines");
-  const run = part("button", "run", { onclick: () => send("run") });
-  const check = part("button", "check", { onclick: () => send("check") });
-  const hint = part("button", "quiet", { onclick: () => send("hint") });
-  const cancel = part("button", "cancel", { onclick: () => send("cancel") });
-  const reset = part("button", "quiet", { onclick: () => send("reset", asks.textContent !== "") });
+  // A button that is off keeps the focus, so that the keyboard does not lose its place in the card.
+  const press = (action) => (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);
+  const run = part("button", "run", { onclick: press("run") });
+  const check = part("button", "check", { onclick: press("check") });
+  const hint = part("button", "quiet", { onclick: press("hint") });
+  const cancel = part("button", "cancel", { onclick: press("cancel") });
+  const reset = part("button", "quiet", { onclick: press("reset") });
   const waits = part("p", "waits");
+  const unheard = part("p", "waits", { role: "status", hidden: true });
   const asks = part("p", "asks", { role: "alert" });
   const bar = element("progress", { class: "vt-bar", hidden: true });
   const barText = part("span", "bar-text");
@@ -159,6 +179,7 @@ function render({ model, el }) {
   const log = part("pre", "log", { role: "log", tabindex: "0" });
   const verdict = part("p", "verdict", { role: "status", "aria-live": "polite" });
   const plots = part("section", "plots");
+  const figures = part("section", "figures");
   const after = part("section", "after");
 
   const card = element("section", {
@@ -168,10 +189,10 @@ function render({ model, el }) {
     "data-lm-suppress-shortcuts": "true",
     onkeydown: (event) => event.stopPropagation(),
   },
-    element("header", {}, element("div", {}, step, title), element("div", { class: "vt-facts" }, minutes, pill)),
+    element("header", {}, element("div", {}, step, title), element("div", { class: "vt-facts" }, badge, minutes, pill)),
     asleep, engine, goal, prediction, lines,
-    element("div", { class: "vt-row" }, run, cancel, check, hint, reset), waits, asks,
-    element("div", { class: "vt-row vt-progress" }, bar, barText), hints, log, verdict, plots, after);
+    element("div", { class: "vt-row" }, run, cancel, check, hint, reset), waits, unheard, asks,
+    element("div", { class: "vt-row vt-progress" }, bar, barText), hints, log, verdict, plots, figures, after);
   el.replaceChildren(card);
 
   const show = {
@@ -188,6 +209,8 @@ function render({ model, el }) {
       node.append(list);
     }),
     plots: region(plots, drawPlots),
+    figures: region(figures, drawFigures),
+    asks: region(asks, drawAsks),
     after: region(after, drawAfter),
     verdict: region(verdict, (node, data) => {
       const said = element("span");
@@ -197,6 +220,7 @@ function render({ model, el }) {
   };
 
   let sleeping = false;
+  let cancelled = false;
   function update() {
     const view = model.get("view");
     if (!view || !view.labels) return;
@@ -205,6 +229,7 @@ function render({ model, el }) {
     card.dataset.step = view.id;
     title.textContent = view.title;
     step.textContent = filled(labels.step, view);
+    badge.textContent = view.badge;
     minutes.textContent = view.minutes;
     pill.textContent = view.verdict.word;
     goal.innerHTML = view.goal;
@@ -212,6 +237,7 @@ function render({ model, el }) {
     asleep.hidden = !sleeping;
     engine.innerHTML = view.engine;
     engine.hidden = !view.engine;
+    const guessing = prediction.contains(document.activeElement);
     show.prediction(view.prediction, labels, send);
     show.lines(view.lines, labels);
     run.textContent = view.busy || labels.run;
@@ -224,29 +250,40 @@ function render({ model, el }) {
     hint.hidden = next > view.hint_count;
     waits.textContent = view.waits;
     waits.hidden = !view.waits;
-    asks.textContent = view.asks;
-    asks.hidden = !view.asks;
+    show.asks(view.asks, send);
     bar.hidden = !(view.busy && view.total);
     bar.max = view.total || 1;
     bar.value = view.done;
     barText.textContent = bar.hidden ? "" : filled(labels.pairs, view);
     show.hints(view.hints, labels);
     const text = view.log.join("\n");
-    if (log.textContent !== text) {
-      const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-      log.textContent = text;
-      if (atEnd) log.scrollTop = log.scrollHeight;
-    }
     log.setAttribute("aria-label", labels.log);
     log.hidden = !text;
-    show.verdict(view.verdict);
+    if (log.textContent !== text) {
+      const first = !log.textContent;
+      const atEnd = first || log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+      log.textContent = text;
+      if (atEnd) requestAnimationFrame(() => (log.scrollTop = log.scrollHeight));
+    }
+    show.verdict(view.verdict.shown ? view.verdict : null);
     show.plots(view.plots, labels);
+    show.figures(view.figures, labels);
     show.after(view.after, labels);
-    run.disabled = sleeping || !view.run;
-    check.disabled = sleeping || !view.check;
-    reset.disabled = sleeping || !view.reset;
-    hint.disabled = cancel.disabled = sleeping;
+    const off = (button, value) => button.setAttribute("aria-disabled", String(Boolean(value)));
+    off(run, sleeping || !view.run);
+    off(check, sleeping || !view.check);
+    off(reset, sleeping || !view.reset);
+    off(hint, sleeping);
+    off(cancel, sleeping);
     for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping;
+    // What had the focus may have gone; the next thing to do gets it.
+    if (guessing && !prediction.contains(document.activeElement)) run.focus();
+    if (!cancel.hidden) cancelled = document.activeElement === cancel;
+    else if (cancelled) {
+      cancelled = false;
+      run.focus();
+    }
+    unheard.textContent = labels.unheard;
     card.classList.toggle("vt-asleep", sleeping);
   }
 
@@ -255,7 +292,10 @@ function render({ model, el }) {
     if (message.ack) unanswered.delete(message.ack);
     if (!message.beat) return;
     beat = Date.now();
-    for (const lost of unanswered.values()) model.send(lost);
+    for (const [id, { at, ...lost }] of unanswered) {
+      if (Date.now() - at > STALE_AFTER) unanswered.delete(id);
+      else model.send(lost);
+    }
     if (sleeping) {
       sleeping = false;
       update();
@@ -264,6 +304,8 @@ function render({ model, el }) {
   model.on("change:view", update);
   model.on("msg:custom", onMessage);
   const timer = setInterval(() => {
+    const oldest = Math.min(...[...unanswered.values()].map((message) => message.at));
+    unheard.hidden = sleeping || !(Date.now() - oldest > UNHEARD_AFTER);
     const now = Date.now() - beat > ASLEEP_AFTER;
     if (now !== sleeping) {
       sleeping = now;

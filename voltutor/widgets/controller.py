@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -11,21 +12,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voltutor.diagrams import StackScene, stack_svg, stack_text
-from voltutor.engine import EngineGone
+from voltutor.engine import EngineError, EngineGone
 from voltutor.errors import VoltutorError
 from voltutor.lessons import (
     Choice,
     Duration,
     EngineTrouble,
+    Failed,
     Lab,
     NotAttempted,
     Passed,
     Step,
     Verdict,
     clear,
-    perform,
     picture,
+    prepare,
     reset_plan,
+    solve,
     verdict,
 )
 from voltutor.results import Result, duration
@@ -54,7 +57,10 @@ class _State:
     busy: str = ""
     done: int = 0
     total: int = 0
-    asks: str = ""
+    asks: tuple[str, ...] = ()
+    checked: bool = False
+    missing: bool = False
+    since: str = ""
     before: StackScene | None = None
     after: StackScene | None = None
     lines: list[str] = field(default_factory=list)
@@ -79,6 +85,7 @@ class Controller:
         self._lock = threading.Lock()
         self._pending: set[str] = set()
         self._cancel = threading.Event()
+        self._drawn: tuple[Result | None, float | None] = (None, None)
         known = self._progress.get(lab.id, step.id)
         self._state.guessed, self._state.guess = known.guessed, known.guess
         self._state.hints = known.hints
@@ -127,7 +134,7 @@ class Controller:
             "open": self._open,
             "here": self._here,
             "gone": self._gone,
-            "look": lambda _value: self._check(),
+            "look": self._look,
             "check": self._checked,
             "guess": self._guess,
             "hint": self._hint,
@@ -161,10 +168,10 @@ class Controller:
         # Every name of the lab is reserved now, while it is free, and before anybody types it.
         self._state.names = dict(self.lab.fields(bench))
         self._state.lines = [bench.line(command) for command in self.step.solution]
-        if self.step.measures:
-            self._draw(bench.result(self.step.measures))
         if isinstance(self._state.verdict, Passed):
             self._state.after = self._picture(bench)
+            if self.step.measures:
+                self._draw(bench.result(self.step.measures))
         else:
             self._check()
 
@@ -176,33 +183,53 @@ class Controller:
         self._state.gone = True
 
     def _trouble(self, error: VoltutorError) -> None:
+        """Say what went wrong; the verdict stays about the learner's work where the engine can be asked."""
         self._log(str(error))
         if isinstance(error, EngineGone):
             self._state.gone = True
-        if not isinstance(self._state.verdict, Passed):
+        if isinstance(self._state.verdict, Passed):
+            return
+        if isinstance(error, EngineError) or self.workplace.bench is None:
             self._state.verdict = EngineTrouble("{text}", {"text": str(error)})
+            return
+        self._check()
+        if isinstance(self._state.verdict, NotAttempted):
+            self._state.verdict = Failed("{text}", {"text": str(error)})
+
+    def _look(self, _value: Any) -> None:
+        """A check that nobody asked for: trouble with the engine, such as a container that goes while it is
+        looked at, is left to the next look."""
+        with contextlib.suppress(EngineError):
+            self._check()
 
     def _picture(self, bench: Bench) -> StackScene | None:
         return picture(bench, self.step.image, self.step.shows) if self.step.image == "files" else None
 
-    def _check(self) -> None:
+    def _check(self) -> Verdict:
+        """Ask the engine, and keep what it shows; a step that is passed stays passed."""
         bench = self._bench()
         found = verdict(self.step, bench)
         scene = self._picture(bench) if not isinstance(found, EngineTrouble) else None
+        self._state.missing = self.step.image == "files" and not bench.has_image("files")
         if isinstance(found, Passed):
-            self._state.after = scene
+            if not isinstance(self._state.verdict, Passed) or self._state.after is None:
+                self._state.after = scene
             self._progress.update(self.lab.id, self.step.id, passed=found.text)
         elif isinstance(found, NotAttempted):
             self._state.before = scene
         if not isinstance(self._state.verdict, Passed) or isinstance(found, Passed):
             self._state.verdict = found
-        if self.step.measures and self._state.result is None:
+        if self.step.measures:
             self._draw(bench.result(self.step.measures))
+        return found
 
     def _checked(self, _value: Any) -> None:
         self._state.busy = tr(_("Checking…"))
         self.show()
-        self._check()
+        found = self._check()
+        self._state.checked = True
+        was_so = isinstance(self._state.verdict, Passed) and not isinstance(found, Passed)
+        self._state.since = tr(_("It was so when you passed; by now it is no longer.")) if was_so else ""
 
     def _guess(self, value: Any) -> None:
         guess = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -217,28 +244,31 @@ class Controller:
     def _run(self, _value: Any) -> None:
         if self.step.prediction and not self._state.guessed:
             return
-        self._state.asks = ""
-        self._follow(perform(self.step, self._bench()), tr(_("Running…")))
+        bench = self._bench()
+        self._state.asks = ()
+        busy = tr(_("Running…"))
+        if self._follow(prepare(self.step, bench), busy):
+            if not isinstance(self._state.verdict, Passed):
+                self._state.before = self._picture(bench)
+            self._follow(solve(self.step, bench), busy)
         self._check()
 
     def _reset(self, confirmed: Any) -> None:
+        """`confirmed` holds the names that the learner saw when they said yes to removing what is theirs."""
         bench = self._bench()
         _ours, by_hand = reset_plan(self.step, bench)
-        if by_hand and not confirmed:
-            # What a learner made by hand goes only when they say so, having seen its name.
-            text = _("Reset would also remove {names}, made by hand. Press Reset again to go on.")
-            self._state.asks = tr(text, names=", ".join(by_hand))
+        if by_hand and confirmed != by_hand:
+            # What was made by hand goes only when they say so, having seen its name.
+            self._state.asks = tuple(by_hand)
             return
-        self._state.asks = ""
-        self._follow(clear(self.step, bench), tr(_("Resetting…")))
-        self._state.verdict, self._state.after, self._state.plots = NotAttempted(), None, []
-        self._state.result = None
-        self._state.guessed, self._state.guess, self._state.hints = False, None, 0
+        names, gone = self._state.names, self._state.gone
+        self._state = _State(names=names, gone=gone, lines=self._state.lines)
         self._progress.update(self.lab.id, self.step.id, passed="", guess=None, guessed=False, hints=0)
+        self._follow(clear(self.step, bench), tr(_("Resetting…")))
         self._check()
 
-    def _follow(self, work: Iterator[Sign], busy: str) -> None:
-        """Iterate over long work; show it as it goes; stop it when asked to."""
+    def _follow(self, work: Iterator[Sign], busy: str) -> bool:
+        """Iterate over long work; show it as it goes; stop it when asked to. Whether it came to its end."""
         self._state.busy, self._state.done, self._state.total = busy, 0, 0
         self.show()
         shown = time.monotonic()
@@ -247,13 +277,10 @@ class Controller:
                 for line in sign.text.splitlines():
                     self._log(line)
                 self._state.done, self._state.total = sign.done, sign.total
-                if sign.result is not None and sign.result is not self._state.result:
-                    whole = len({p.round for p in sign.result.pairs}) > len(
-                        {p.round for p in self._state.result.pairs} if self._state.result else ()
-                    )
-                    # A picture a round: drawing is dear, and half a round is no news.
-                    if whole or sign.result.complete:
-                        self._draw(sign.result)
+                # A picture a round: drawing is dear, and half a round is no news.
+                drawn = self._state.result.rounds if self._state.result else 0
+                if sign.result is not None and (sign.result.rounds > drawn or sign.result.complete):
+                    self._draw(sign.result)
                 if self._cancel.is_set():
                     self._state.busy = tr(_("Cancelling…"))
                     self.show()
@@ -263,14 +290,15 @@ class Controller:
                     shown = time.monotonic()
         if self._cancel.is_set():
             self._log(tr(_("Cancelled. What was made for it is removed; finished pairs are kept.")))
+        return not self._cancel.is_set()
 
     def _draw(self, result: Result | None) -> None:
-        if result is None or not result.pairs:
+        guess = self._state.guess if isinstance(self.step.prediction, Duration) else None
+        if result is None or not result.pairs or (result, guess) == self._drawn:
             return
         from voltutor import plots
 
-        self._state.result = result
-        guess = self._state.guess if isinstance(self.step.prediction, Duration) else None
+        self._state.result, self._drawn = result, (result, guess)
         self._state.plots = [
             (
                 plots.svg(plots.growth(result, guess)),
@@ -311,18 +339,20 @@ class Controller:
             "minutes": tr(_("{n} min"), n=step.minutes),
             "goal": words.html(_filled(step.goal, names)),
             "engine": "" if there else self._absence(),
+            "badge": self._badge() if there else "",
             "verdict": {
                 "kind": state.verdict.kind,
                 "word": tr(state.verdict.word),
-                "text": words.html(state.verdict.text),
+                "text": words.html(f"{state.verdict.text} {state.since}".strip()),
+                "shown": (state.checked or state.verdict != NotAttempted()) and not state.busy,
             },
             "prediction": self._prediction(names, passed),
             "lines": state.lines,
             "run": there and not state.busy and not waits,
-            "waits": tr(_("Guess first, or say that you don't know; then Run.")) if waits else "",
+            "waits": self._waits(waits, passed),
             "check": there and not state.busy,
             "reset": there and not state.busy,
-            "asks": state.asks,
+            "asks": self._asks(),
             "busy": state.busy,
             "done": state.done,
             "total": state.total,
@@ -330,9 +360,38 @@ class Controller:
             "hint_count": len(step.hints) + 1,
             "log": state.log,
             "plots": [{"svg": svg, "alt": alt} for svg, alt in state.plots],
-            "after": self._after(names) if passed else None,
+            "figures": words.figures(state.result) if state.plots and state.result else None,
+            "after": self._after(names) if passed and not waits else None,
             "labels": words.labels(),
         }
+
+    def _waits(self, waits: bool, passed: bool) -> str:
+        """What is to be done before Run, or what Run will do besides."""
+        if waits and passed:
+            return tr(
+                _("It is done already. Guess all the same, or say that you don't know, to see what happened.")
+            )
+        if waits:
+            return tr(_("Guess first, or say that you don't know; then Run."))
+        if self._state.missing and not self._state.busy:
+            return tr(_("The lab's image is not on the engine. Run makes it first."))
+        return ""
+
+    def _asks(self) -> View | None:
+        """The question before a reset that would take what was made by hand."""
+        if not self._state.asks:
+            return None
+        names = ", ".join(self._state.asks)
+        return {
+            "text": tr(_("Made by hand, and in the way of a reset: {names}."), names=names),
+            "yes": tr(_("Remove {names}, and reset"), names=names),
+            "names": list(self._state.asks),
+        }
+
+    def _badge(self) -> str:
+        """The engine in two words, and that it is a live one."""
+        title = self.workplace.bench.engine.info.title if self.workplace.bench else ""
+        return tr(_("{engine}, live"), engine=title)
 
     def _absence(self) -> str:
         if self.workplace.bench is None:

@@ -9,6 +9,7 @@ from voltutor.labs import lab as find_lab
 from voltutor.lessons import Lab
 from voltutor.session import Bench
 from voltutor.text import _, tr
+from voltutor.widgets.badge import BadgeView
 from voltutor.widgets.card import CardView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.static import badge_html, card_html
@@ -41,6 +42,7 @@ class LabView:
     def __init__(self, lab: Lab, workplace: Workplace) -> None:
         self._lab, self._workplace = lab, workplace
         self._cards: dict[str, CardView] = {}
+        self._badge: BadgeView | None = None
 
     @property
     def bench(self) -> Bench:
@@ -87,8 +89,13 @@ class LabView:
             raise StepFailed(f"{id}: {controller.verdict.text}\n{log}")
         return StaticCard(card_html(view), f"{view['title']}: {controller.verdict.text}")
 
-    def _repr_html_(self) -> str:
-        return badge_html(self._workplace.badge())
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        text = self._workplace.badge()
+        if headless():
+            return {"text/html": badge_html(text), "text/plain": text}
+        if self._badge is None:
+            self._badge = BadgeView(self._workplace)
+        return self._badge._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
         return self._workplace.badge()

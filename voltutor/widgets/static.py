@@ -28,7 +28,8 @@ def card_html(view: dict[str, Any]) -> str:
         f'<section class="vt-card" data-verdict="{view["verdict"]["kind"]}" data-step="{view["id"]}"><header><div>'
         f'<span class="vt-step">{escape(labels["step"].format(**view))}</span>'
         f'<h3 class="vt-title">{escape(view["title"])}</h3></div>'
-        f'<div class="vt-facts"><span class="vt-minutes">{escape(view["minutes"])}</span>'
+        f'<div class="vt-facts"><span class="vt-minutes">{escape(view["badge"])}</span>'
+        f'<span class="vt-minutes">{escape(view["minutes"])}</span>'
         f'<span class="vt-pill">{escape(view["verdict"]["word"])}</span></div></header>'
         f'<p class="vt-goal">{view["goal"]}</p>'
     ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
-from voltutor.results import Result, duration_interval, median_interval
+from voltutor.images import MIB
+from voltutor.results import Interval, Result, compare, duration_interval, median_interval
 from voltutor.session import Command
 from voltutor.text import _, tr
 
@@ -32,6 +35,8 @@ _LABELS = {
     "asleep": _("Asleep: this card's kernel has gone. Wake it with Run › Run All Cells."),
     "words": _("The picture in words"),
     "figures": _("What was measured"),
+    "table": _("The figures as a table"),
+    "unheard": _("Waiting for the notebook: a cell is running. If none is, reload the page."),
     "pairs": _("{done} of {total} pairs"),
 }
 
@@ -62,6 +67,27 @@ def python(commands: Sequence[Command]) -> list[str]:
         if used & set(names)
     ]
     return [*imports, *calls]
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """What the plots show, as a table: a row a size, with intervals."""
+    (found,) = compare(result)
+    heads = [_("size"), _("container layer"), _("volume"), _("ratio"), _("pairs")]
+    rows = [
+        [
+            f"{(each.size or 0) // MIB} MiB",
+            duration_interval(each.a),
+            duration_interval(each.b),
+            f"{each.ratio.median:.3g}" + _ends(each.ratio),
+            str(each.n),
+        ]
+        for each in found
+    ]
+    return {"heads": [tr(head) for head in heads], "rows": rows}
+
+
+def _ends(interval: Interval) -> str:
+    return f" [{interval.low:.3g}, {interval.high:.3g}]" if math.isfinite(interval.high) else ""
 
 
 def measured(result: Result) -> str:
