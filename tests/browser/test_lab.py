@@ -220,6 +220,14 @@ def test_without_its_kernel_a_card_is_asleep_and_run_all_wakes_it(page: Any) -> 
     page.wait_for_selector('.vt-card[data-step="remove"]:not(.vt-asleep)', timeout=60_000)
 
 
+def test_a_page_that_is_loaded_again_still_hears_every_click(page: Any) -> None:
+    for step in STEPS[:4]:
+        page.reload()
+        page.wait_for_selector(f'.vt-card[data-step="{step}"]', timeout=60_000)
+        card(page, step).get_by_role("button", name="Hint 1 of 3").click()
+        page.wait_for_selector(f'.vt-card[data-step="{step}"] .vt-hints li', timeout=15_000)
+
+
 def test_a_second_lab_command_finds_the_server_that_runs(
     opened: Opened, voltutor: Callable[..., Any], engine_url: str
 ) -> None:
