@@ -84,6 +84,8 @@ def look() -> None:
         )
     say(f"Python    {'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
     say(f"venv      {'there' if PYTHON.exists() else 'to be made'}: {VENV}")
+    free = shutil.disk_usage(ROOT).free
+    say(f"disk      {free / 1e9:.0f} GB free{'' if free > 3e9 else ': the packages and images need about 3'}")
     for name in ("fio", "busybox", "docker"):
         say(f"{name:9} {find(name) or 'not found'}")
     host = os.environ.get("VOLTUTOR_ENGINE") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
@@ -140,7 +142,8 @@ def environment() -> None:
 
 def packages(extras: str) -> None:
     """Install the package as it lies here; a stamp by the hash of pyproject.toml lets later calls skip this."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    # With the folder, since a moved clone has an environment whose programs point to where it was.
+    wanted = hashlib.sha256(f"{ROOT}\n{(ROOT / 'pyproject.toml').read_text()}".encode()).hexdigest()
     done = STAMP.read_text().split() if STAMP.exists() else []
     if done[:1] == [wanted] and (not extras or extras in done):
         return
@@ -202,6 +205,7 @@ def programs() -> list[str]:
 def without_root(names: list[str]) -> None:
     """apt can download without root, given a state of its own; an empty status file makes it fetch all that a
     package needs, which the image needs too."""
+    home().mkdir(parents=True, exist_ok=True, mode=0o700)
     base = home() / "programs"
     for folder in ("lists/partial", "cache/archives/partial", "root"):
         (base / folder).mkdir(parents=True, exist_ok=True)
@@ -250,7 +254,7 @@ def test(rest: list[str]) -> int:
         run([VENV / "bin" / "lint-imports", "--no-logo"], check=False),
         run([PYTHON, "-m", "pytest", *rest], check=False),
     ]
-    return max(codes)
+    return int(any(codes))  # a tool that a signal ended has a negative code
 
 
 def run(

@@ -96,7 +96,7 @@ def page(opened: Opened) -> Iterator[Any]:
         made.wait_for_selector(".vt-card", timeout=60_000)
         yield made
         browser.close()
-        assert not [error for error in errors if "vt-" in error or "card" in error]
+        assert errors == []
 
 
 def card(page: Any, step: str) -> Any:
@@ -120,9 +120,9 @@ def passes(page: Any, step: str, limit: float = 60) -> None:
 def test_every_card_is_clicked_to_passed(page: Any) -> None:
     from playwright.sync_api import expect
 
+    page.wait_for_timeout(1500)  # a toast with news comes late
     assert page.locator(".jp-Dialog").count() == 0
     assert page.locator(".Toastify__toast").count() == 0
-    page.wait_for_timeout(500)
     picture(page, "lab")
     for step in STEPS:
         one = card(page, step)

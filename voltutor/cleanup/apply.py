@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from voltutor.cleanup.find import Thing, volume_stamp
+from voltutor.cleanup.find import Thing, find, volume_stamp
 from voltutor.cleanup.plan import CleanupPlan
 from voltutor.engine import Engine, EngineError, EngineGone, NotFound
 from voltutor.session import Session
@@ -52,6 +52,19 @@ def apply(engine: Engine, plan: CleanupPlan, sessions: Iterable[Session]) -> Ite
             forget = journal.release if decision.thing.kind == "image" else journal.gone
             forget(decision.thing.kind, decision.thing.name)
         yield report
+
+
+def end_empty(engine: Engine, sessions: Iterable[Session]) -> None:
+    """End the sessions of which nothing is left on the engine; what is kept keeps its session's journal.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    sessions = list(sessions)
+    left = {thing.session for thing in find(engine, sessions).things}
+    for session in sessions:
+        if session.id not in left:
+            session.end()
 
 
 def _remove(engine: Engine, thing: Thing) -> Report:

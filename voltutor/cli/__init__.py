@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--yes", action="store_true", help=tr(_("don't ask")))
     clean.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
 
-    images = command("images", tr(_("the lab images on the engine")))
+    images = command("images", tr(_("the lab images on the engine")), argparse.ArgumentParser(add_help=False))
     actions = images.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (("list", _("what is there")), ("build", _("make what is missing"))):
         action = actions.add_parser(name, help=tr(text), parents=[engine])
@@ -94,9 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(tr(_("Stopped. Nothing is lost; `voltutor clean` removes what was made.")), file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Whoever read us has read enough; the interpreter must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever read us has read enough; the interpreter must not complain about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        if arguments.debug:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"voltutor: {error.strerror or error}{where}", file=sys.stderr)
         return 1
 
 

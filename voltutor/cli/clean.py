@@ -57,7 +57,8 @@ def _chosen(arguments: argparse.Namespace, engine: Engine) -> list[Session]:
         if session not in here and not session.journal.state().empty:
             text = _("Session {id} is on another engine ({url}); name it with --engine to clean there.")
             print(tr(text, id=session.id, url=session.url), file=sys.stderr)
-    return here if arguments.all else [session for session in here if session.purpose == LEARNER]
+    # A run that was killed has nobody to remove what it left; one that goes on removes it itself.
+    return [s for s in here if arguments.all or s.purpose == LEARNER or not s.held]
 
 
 def _confirmed(arguments: argparse.Namespace, count: int) -> bool:
@@ -97,11 +98,8 @@ def _finish(
     failed = [report for report in reports if report.outcome in (Outcome.FAILED, Outcome.CHANGED)]
     if arguments.json:
         print(json.dumps(_document(plan, reports), indent=1))
-    if arguments.all and not arguments.dry_run and not failed:
-        left = cleanup.find(engine, sessions).things
-        for session in sessions:
-            if not any(thing.session == session.id for thing in left):
-                session.end()
+    if arguments.all and not arguments.dry_run:
+        cleanup.end_empty(engine, sessions)
     return 1 if failed else 0
 
 

@@ -9,6 +9,7 @@ import shutil
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from voltutor import images
@@ -109,16 +110,16 @@ def _show(report: dict[str, Any]) -> None:
         table.add_column(tr(heading), overflow="fold")
     for engine in report["engines"]:
         storage = f"{engine['driver']}, {engine['backing_file_system'] or '?'}, {engine['data_root']}"
-        title = f"[bold]{engine['title']}[/] (API {engine['api']})"
-        table.add_row(title, f"{engine['url']} ({engine['origin']})", storage, engine["kernel"])
-    for refusal in report["refused"]:
+        title = f"[bold]{escape(engine['title'])}[/] (API {escape(engine['api'])})"
         table.add_row(
-            f"[dim]{refusal['origin']}[/]", f"[dim]{refusal['url']}[/]", f"[dim]{refusal['reason']}[/]", ""
+            title, escape(f"{engine['url']} ({engine['origin']})"), escape(storage), escape(engine["kernel"])
         )
+    for refusal in report["refused"]:
+        table.add_row(*(f"[dim]{escape(refusal[key])}[/]" for key in ("origin", "url", "reason")), "")
     console.print(table)
     for refusal in report["refused"]:
         if refusal["why"] != "NO_SOCKET":
-            console.print(f"  {refusal['url']}: {refusal['mend']}")
+            console.print(f"  {refusal['url']}: {refusal['mend']}", markup=False)
     if report["capabilities"]:
         console.print()
         table = Table(title=tr(_("What it can do")), title_justify="left", box=None, pad_edge=False)
@@ -126,15 +127,19 @@ def _show(report: dict[str, Any]) -> None:
             table.add_column(tr(heading), overflow="fold")
         words = {True: tr(_("yes")), False: tr(_("no")), None: "?"}
         for one in report["capabilities"]:
-            table.add_row(one["name"], words[one["available"]], one["why"])
+            table.add_row(one["name"], words[one["available"]], escape(one["why"]))
         console.print(table)
     console.print()
     for name, where in report["programs"].items():
-        console.print(f"{name}: {where or tr(_('not found'))}", highlight=False)
+        console.print(f"{name}: {where or tr(_('not found'))}", highlight=False, markup=False)
     for lab in report["labs"]:
         state = (
             tr(_("works here")) if lab["works"] else tr(_("needs an engine")) if not report["engines"] else ""
         )
         lacking = ", ".join(lab["lacking"])
-        console.print(f"lab {lab['id']}: {state or tr(_('lacks {names}'), names=lacking)}", highlight=False)
-    console.print(f"home: {report['home']}", highlight=False, soft_wrap=True)
+        console.print(
+            f"lab {lab['id']}: {state or tr(_('lacks {names}'), names=lacking)}",
+            highlight=False,
+            markup=False,
+        )
+    console.print(f"home: {report['home']}", highlight=False, soft_wrap=True, markup=False)

@@ -13,8 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 import webbrowser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from voltutor.cli.notebooks import copied, source
-from voltutor.cli.warm import warm
+from voltutor.cli.warm import get, warm
 from voltutor.engine import find
-from voltutor.errors import VoltutorError
+from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home, write_atomically
 from voltutor.session import Bench
 from voltutor.text import _, tr
@@ -58,7 +56,7 @@ def lab(arguments: argparse.Namespace) -> int:
     notebooks = copied(folder)
     running = _running(folder)
     if running:
-        print(tr(_("A server for this home is running already.")))
+        print(tr(_("A server for this home is running already (process {pid})."), pid=running.pid))
         _announce(running, notebooks[0], arguments)
         return 0
     env = _environment(folder, engine.url)
@@ -105,7 +103,14 @@ def _announce(server: Server, notebook: Path, arguments: argparse.Namespace) -> 
         )
     display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if display and not arguments.no_browser:
-        webbrowser.open(url)
+        webbrowser.open(_redirect(url).as_uri())
+
+
+def _redirect(url: str) -> Path:
+    """A page, readable by its owner only, that leads to the URL: a browser's command line is everybody's."""
+    page = home() / "open.html"
+    write_atomically(page, f'<meta http-equiv="refresh" content="0; url={url}">\n')
+    return page
 
 
 def _environment(folder: Path, engine_url: str) -> dict[str, str]:
@@ -154,6 +159,8 @@ def _free_port(first: int) -> int:
     Raises:
         VoltutorError: none of the next hundred is free.
     """
+    if not 0 < first < 65436:
+        raise UsageError(_("{port} is no port to begin with."), _("Name one from 1024 to 65435."), port=first)
     for port in range(first, first + 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,7 +182,7 @@ def _server(
         print(tr(_("You are root, so JupyterLab is started with --allow-root.")))
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(
             f"--ServerApp.root_dir={folder / 'labs'}",
             "--LabApp.news_url=None",
@@ -185,6 +192,8 @@ def _server(
         "--LanguageServerManager.autodetect=False",
         *(["--allow-root"] if root else []),
     ]
+    # By the environment, which others can't read, and not by the command line, which they can.
+    env = {**env, "JUPYTER_TOKEN": token}
     log = folder / "jupyter" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
@@ -193,8 +202,7 @@ def _server(
     server = Server(port, token, process.pid)
     try:
         _await(server, process, log)
-        write_atomically(folder / "server.json", json.dumps(server.__dict__))
-        (folder / "server.json").chmod(0o600)
+        write_atomically(folder / "server.json", json.dumps(server.__dict__))  # readable by its owner only
         yield process, server
     finally:
         (folder / "server.json").unlink(missing_ok=True)
@@ -220,18 +228,19 @@ def _await(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _answers(server: Server) -> bool:
-    url = f"{server.base}/api/status?token={server.token}"
+    """Whether our server answers: it knows the token, and somebody else's does not speak like it."""
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http URL
-            return True
-    except (OSError, urllib.error.URLError):
+        status = get(f"{server.base}/api/status?token={server.token}", timeout=2)
+    except (OSError, ValueError):
         return False
+    return isinstance(status, dict) and "kernels" in status
 
 
 def _running(folder: Path) -> Server | None:
     """The server that runs for this home, if one does."""
     try:
         server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+        os.kill(server.pid, 0)
     except (OSError, ValueError, TypeError):
         return None
     return server if _answers(server) else None

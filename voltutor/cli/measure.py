@@ -62,7 +62,7 @@ def _measure(console: Console, bench: Bench, command: Measure, title: str, resul
                 results[-1] = sign.result
             # While pairs run the bar says which; what else is said (images made, the plan) stays on screen.
             if sign.text and not sign.pair:
-                console.print(f"  {sign.text}", highlight=False)
+                console.print(f"  {sign.text}", highlight=False, markup=False)
             progress.update(task, completed=sign.done, total=sign.total or None)
 
 

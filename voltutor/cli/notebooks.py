@@ -20,7 +20,7 @@ def source() -> Path:
 
 def copied(home: Path) -> list[Path]:
     """Copy the notebooks to the home, and give the copies in reading order. One that the learner has changed
-    stays as it is; a newer one of ours then lies beside it."""
+    stays as it is; a newer one of ours then lies beside it, under a name with its hash."""
     folder = home / "labs"
     folder.mkdir(exist_ok=True)
     ledger = folder / ".copied.json"
@@ -31,21 +31,21 @@ def copied(home: Path) -> list[Path]:
     paths = []
     for original in sorted(source().glob("*.ipynb")):
         target = folder / original.name
-        fresh = _digest(original)
-        if not target.exists() or _content(target) == known.get(f"{original.name}:content"):
-            if known.get(original.name) != fresh or not target.exists():
-                shutil.copyfile(original, target)
-                known |= {original.name: fresh, f"{original.name}:content": _content(target)}
-        elif known.get(original.name) != fresh:
-            target = folder / f"{original.stem}-new.ipynb"
+        if not _may_replace(target, original, known):
+            # The learner's own stays as it is; a newer one of ours lies beside it, and is theirs from then on.
+            target = folder / f"{original.stem}-{_content(original)[:8]}.ipynb"
+        if _may_replace(target, original, known) and _content(target) != _content(original):
             shutil.copyfile(original, target)
+        if _content(target) == _content(original):
+            known[target.name] = _content(original)
         paths.append(target)
     write_atomically(ledger, json.dumps(known))
     return paths
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _may_replace(target: Path, original: Path, known: dict[str, str]) -> bool:
+    """Whether nothing of the learner's would be lost: it is absent, as we last wrote it, or as ours is."""
+    return not target.exists() or _content(target) in (known.get(target.name), _content(original))
 
 
 def _content(path: Path) -> str:
@@ -53,6 +53,6 @@ def _content(path: Path) -> str:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from voltutor import cleanup
 from voltutor.cli.notebooks import copied
-from voltutor.engine import Engine, EngineGone, find
+from voltutor.engine import Engine, EngineError, EngineGone, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
 from voltutor.results import load
@@ -46,12 +46,20 @@ def run(arguments: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     session = Session.begin(home(), engine, RUN)
     print(tr(_("{engine} at {url}, session {id}"), engine=engine.info.title, url=engine.url, id=session.id))
+    session.hold()
     try:
         for path in notebooks:
             _execute(path, out, engine, session)
-    finally:
         _plots(session, out)
-        _sweep(engine, session)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the first trouble is the one to tell
+            _plots(session, out)
+        with contextlib.suppress(VoltutorError):
+            session.let_go()
+            _sweep(engine, session)
+        raise
+    session.let_go()
+    _sweep(engine, session)
     print(tr(_("Done: {out}"), out=out))
     return 0
 
@@ -77,14 +85,14 @@ def _notebooks(names: list[str]) -> list[Path]:
 
 def _execute(path: Path, out: Path, engine: Engine, session: Session) -> None:
     notebook = nbformat.read(path, as_version=4)
-    steps = sum(cell.cell_type == "code" for cell in notebook.cells)
+    steps = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
     count = 0
 
     def told(cell: Any, cell_index: int) -> None:
         nonlocal count
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and cell.source.strip():
             count += 1
-            print(f"  {path.stem} {count}/{steps}: {cell.source.splitlines()[-1][:60]}", flush=True)
+            print(f"  {path.stem} {count}/{steps}: {cell.source.strip().splitlines()[-1][:60]}", flush=True)
 
     env = {
         "VOLTUTOR_HEADLESS": "1",
@@ -111,6 +119,12 @@ def _execute(path: Path, out: Path, engine: Engine, session: Session) -> None:
         lost = error.ename in (EngineGone.__name__, "NoEngine")
         failure = RunLostEngine if lost else RunFailed
         raise failure("{text}", _("What was executed is in {out}."), text=error.evalue, out=out) from error
+    except CellTimeoutError as error:
+        raise RunFailed(
+            _("A cell did not end within {n} s."), _("What was executed is in {out}."), n=CELL_LIMIT, out=out
+        ) from error
+    except AssertionError as error:  # nbclient's answer to Ctrl+C
+        raise KeyboardInterrupt from error
     except DeadKernelError as error:
         raise RunFailed(
             _("The kernel died."), _("Run `voltutor clean --all`; what was executed is in {out}."), out=out
@@ -134,14 +148,19 @@ def _plots(session: Session, out: Path) -> None:
 
 
 def _sweep(engine: Engine, session: Session) -> None:
-    """Remove what this run made; what can't be removed now is left to `voltutor clean --all`."""
+    """Remove what this run made.
+
+    Raises:
+        RunFailed: something could not be removed; `voltutor clean --all` will.
+    """
+    mend = _("Run `voltutor clean --all` once the engine can do it.")
     try:
         plan = cleanup.plan(cleanup.find(engine, [session]), by_hand=True)
         reports = list(cleanup.apply(engine, plan, [session]))
-    except EngineGone:
-        print(tr(_("The engine has gone: run `voltutor clean --all` once it is back.")), file=sys.stderr)
-        return
-    if all(report.outcome in (cleanup.Outcome.REMOVED, cleanup.Outcome.GONE) for report in reports):
-        session.end()
-    else:
-        print(tr(_("Not everything could be removed: run `voltutor clean --all`.")), file=sys.stderr)
+        cleanup.end_empty(engine, [session])
+    except EngineError as error:
+        raise RunFailed("{text}", mend, text=error.what) from error
+    failed = [report.thing.name for report in reports if report.outcome is cleanup.Outcome.FAILED]
+    kept = [decision.thing.name for decision in plan.keep]
+    if failed or kept:
+        raise RunFailed(_("These could not be removed: {names}."), mend, names=", ".join([*failed, *kept]))

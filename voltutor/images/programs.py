@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voltutor.errors import VoltutorError
-from voltutor.text import _
+from voltutor.text import _, tr
 
 NEEDED = ("busybox", "fio", "cp")
 """busybox for the shell, fio for the workloads, and the cp of GNU coreutils because busybox's can't be told
@@ -29,7 +29,7 @@ class MissingPrograms(VoltutorError):
             _("The lab image can't be assembled from this machine's programs: {name}: {reason}."),
             _("Run `make lab`, which fetches them, or on Debian `sudo apt-get install busybox-static fio`."),
             name=name,
-            reason=reason,
+            reason=tr(reason),
         )
 
 

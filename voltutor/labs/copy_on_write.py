@@ -436,7 +436,8 @@ def measured(bench: Bench) -> Verdict:
     grew = result.growth("layer", SMALL, LARGE).median
     if grew >= COPIED_AT_LEAST:
         return GREW.seen(**found)
-    return (CLONED if grew <= CLONED_AT_MOST else UNCLEAR).seen(**found)
+    cloned = grew <= CLONED_AT_MOST and result.circumstances.get("reflink") is not False
+    return (CLONED if cloned else UNCLEAR).seen(**found)
 
 
 PRICE = Step(
@@ -480,7 +481,8 @@ PRICE = Step(
             "Redis or MySQL, performance will drop greatly."
         ),
         _(
-            "True of the first write to a large file of the image, as you have just seen. In steady state, when the "
+            "Of the first write to a large file of the image that is true where the file system can't clone; your "
+            "figures above tell which kind yours is. In steady state, when the "
             "file has been copied up, overlay2 costs little: `voltutor measure random-write` shows how little here."
         ),
     ),

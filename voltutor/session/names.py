@@ -9,10 +9,13 @@ import secrets
 from voltutor.engine import Engine
 from voltutor.errors import VoltutorError
 from voltutor.session.journal import Journal, Kind, Reservation
-from voltutor.text import _
+from voltutor.text import _, tr
 
 PROCESS = "process "
 """What the step of a name that is used once begins with; the process that uses it follows."""
+
+
+KINDS = {"container": _("container"), "volume": _("volume"), "image": _("image")}
 
 
 class NameTaken(VoltutorError):
@@ -23,7 +26,7 @@ class NameTaken(VoltutorError):
         super().__init__(
             _("There is a {kind} named {name} already, and this kit did not make it."),
             _("Check it, if you made it for this step; or press Reset, which shows what it would remove."),
-            kind=kind,
+            kind=tr(KINDS[kind]),
             name=name,
         )
 

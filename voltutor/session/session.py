@@ -111,7 +111,24 @@ class Session:
         """Say that this process works in the session, for as long as it lives: it is then not ended."""
         handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(handle, fcntl.LOCK_SH)
-        _held.append(handle)
+        _held.setdefault(self.id, []).append(handle)
+
+    def let_go(self) -> None:
+        """This process no longer works in it."""
+        for handle in _held.pop(self.id, []):
+            os.close(handle)
+
+    @property
+    def held(self) -> bool:
+        """Whether a process works in it."""
+        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     def end(self) -> bool:
         """Forget a session of which nothing is left; whether that was done. A session in which a process works
@@ -130,5 +147,5 @@ class Session:
             os.close(handle)
 
 
-_held: list[int] = []
+_held: dict[str, list[int]] = {}
 """Open as long as the process lives; the kernel gives the locks back when it ends, however it ends."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from voltutor.engine import EngineError, Event
 from voltutor.errors import VoltutorError
 from voltutor.session.bench import Bench
+from voltutor.session.journal import Kind
+from voltutor.session.names import PROCESS
 
 RETRY = 1.0
 """Seconds between two looks for an engine that has gone."""
@@ -35,12 +37,19 @@ class Watch:
         """Stop watching; the thread ends at the next event, or when the stream has been quiet for a while."""
         self._stop.set()
 
+    def lost(self) -> None:
+        """Somebody else found the engine gone: its next answer counts as its return."""
+        self._here = False
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            with contextlib.suppress(VoltutorError, OSError):
+            try:
                 self._follow()
+                delay = 0.0
+            except (VoltutorError, OSError):
+                delay = RETRY
             self._tell(self._answers())
-            if not self._here:
+            if delay or not self._here:
                 self._stop.wait(RETRY)
 
     def _follow(self) -> None:
@@ -57,6 +66,7 @@ class Watch:
                     self._changed()
 
     def _tell(self, here: bool) -> None:
+        """Report a change, and only a change."""
         if here is not self._here:
             self._here = here
             if not here:
@@ -76,8 +86,14 @@ class Watch:
         state = self._bench.session.journal.state()
         if event.type == "image":
             return True
-        key = ("container" if event.type == "container" else "volume", event.name or event.id)
-        ours = key in state.reserved or event.id in state.anonymous
+        key: tuple[Kind, str] = (
+            "container" if event.type == "container" else "volume",
+            event.name or event.id,
+        )
+        reservation = state.reserved.get(key)
+        if reservation and reservation.step.startswith(PROCESS):
+            return False  # a trial's container comes and goes while it measures: nobody should work beside it
+        ours = reservation is not None or event.id in state.anonymous
         if ours and event.type == "container" and event.action in ("create", "start"):
             # A typed command puts no label on its anonymous volumes: they are journalled while they are seen.
             with contextlib.suppress(VoltutorError):

@@ -243,7 +243,7 @@ function render({ model, el }) {
     run.textContent = view.busy || labels.run;
     check.textContent = labels.check;
     cancel.textContent = labels.cancel;
-    cancel.hidden = !view.busy;
+    cancel.hidden = !(view.busy && view.cancel);
     reset.textContent = labels.reset;
     const next = view.hints.length + 1;
     hint.textContent = filled(labels.hint, { n: Math.min(next, view.hint_count), of: view.hint_count });
@@ -273,7 +273,7 @@ function render({ model, el }) {
     off(run, sleeping || !view.run);
     off(check, sleeping || !view.check);
     off(reset, sleeping || !view.reset);
-    off(hint, sleeping);
+    off(hint, sleeping || !view.hint);
     off(cancel, sleeping);
     for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping;
     // What had the focus may have gone; the next thing to do gets it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
@@ -31,9 +32,8 @@ class CardView(anywidget.AnyWidget):
 
     def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
         super().__init__()
-        self.controller = Controller(workplace, lab, step, self._show)
         self._done: deque[str] = deque(maxlen=100)
-        self.view = self.controller.view()
+        self.controller = Controller(workplace, lab, step, self._show)
         self.on_msg(self._clicked)
         _beating.add(self)
 
@@ -56,18 +56,27 @@ class _Heart:
 
     def __init__(self) -> None:
         self._cards: weakref.WeakSet[CardView] = weakref.WeakSet()
-        self._started = threading.Lock()
+        self._lock = threading.Lock()
+        self._beats = False
 
     def add(self, card: CardView) -> None:
         """Have a card beat from now on."""
-        self._cards.add(card)
-        if self._started.acquire(blocking=False):
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        with self._lock:
+            self._cards.add(card)
+            if not self._beats:
+                self._beats = True
+                threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def _beat(self) -> None:
         while True:
-            for card in list(self._cards):
-                card.send({"beat": True})
+            with self._lock:
+                cards = list(self._cards)
+            for card in cards:
+                with contextlib.suppress(
+                    Exception
+                ):  # one card's broken connection must not stop the others' hearts
+                    card.send({"beat": True})
+            del cards
             time.sleep(BEAT)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -43,6 +44,9 @@ LOG_LINES = 400
 
 PUBLISH_EVERY = 0.2
 """Seconds between two pictures of long work; more would only keep the browser busy."""
+
+LONG = ("run", "reset")
+"""Actions during which only cancel does anything."""
 
 View = dict[str, Any]
 
@@ -88,12 +92,15 @@ class Controller:
         self._drawn: tuple[Result | None, float | None] = (None, None)
         known = self._progress.get(lab.id, step.id)
         self._state.guessed, self._state.guess = known.guessed, known.guess
+        if isinstance(step.prediction, Choice) and known.guess not in range(len(step.prediction.options)):
+            self._state.guess = None
         self._state.hints = known.hints
         if known.passed:
             self._state.verdict = Passed("{text}", {"text": known.passed})
-        threading.Thread(target=self._work, name=f"card-{step.id}", daemon=True).start()
-        self._submit("open")
+        self.show()  # the first picture, before there is a second writer
         workplace.listen(self._heard)
+        self._submit("open")
+        threading.Thread(target=self._work, name=f"card-{step.id}", daemon=True).start()
 
     # what may be called from any thread
 
@@ -106,7 +113,7 @@ class Controller:
             self._cancel.set()
             return _done()
         with self._lock:
-            if self._pending & {"run", "reset"}:
+            if self._pending & set(LONG):
                 return _done()
         return self._submit(action, value)
 
@@ -115,7 +122,7 @@ class Controller:
             if action in self._pending:
                 return _done()
             self._pending.add(action)
-            if action in ("run", "reset"):
+            if action in LONG:
                 self._cancel.clear()
         finished = threading.Event()
         self._queue.put((action, value, finished))
@@ -143,20 +150,45 @@ class Controller:
         }
         while True:
             action, value, finished = self._queue.get()
+            if action not in LONG:
+                # What happens from here on may be missed by this look, so another one may queue up already.
+                with self._lock:
+                    self._pending.discard(action)
             try:
                 actions[action](value)
             except VoltutorError as error:
-                self._trouble(error)
+                self._trouble_safely(error)
             except Exception as error:  # a card that dies silently would be worse than one that says so
-                self._trouble(
-                    VoltutorError(_("Something unforeseen happened: {detail}."), detail=repr(error))
-                )
+                self._report(error)
             finally:
                 self._state.busy = ""
                 with self._lock:
                     self._pending.discard(action)
-                self.show()
-                finished.set()
+                try:
+                    self.show()
+                except Exception as error:
+                    self._report(error)
+                finally:
+                    finished.set()
+
+    def _trouble_safely(self, error: VoltutorError) -> None:
+        try:
+            self._trouble(error)
+        except VoltutorError as another:
+            self._log(str(another))
+
+    def _report(self, error: Exception) -> None:
+        """Keep the traceback of what was not foreseen, and say where it is."""
+        path = self.workplace.home / "error.log"
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+        self._log(
+            tr(
+                _("Something unforeseen happened ({detail}); it is written down in {path}."),
+                detail=repr(error),
+                path=path,
+            )
+        )
 
     def _bench(self) -> Bench:
         if self.workplace.bench is None:
@@ -187,6 +219,7 @@ class Controller:
         self._log(str(error))
         if isinstance(error, EngineGone):
             self._state.gone = True
+            self.workplace.lost()
         if isinstance(self._state.verdict, Passed):
             return
         if isinstance(error, EngineError) or self.workplace.bench is None:
@@ -233,6 +266,8 @@ class Controller:
 
     def _guess(self, value: Any) -> None:
         guess = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if isinstance(self.step.prediction, Choice) and guess not in range(len(self.step.prediction.options)):
+            guess = None
         self._state.guessed, self._state.guess = True, guess
         self._progress.update(self.lab.id, self.step.id, guess=guess, guessed=True)
         self._draw(self._state.result)
@@ -250,7 +285,8 @@ class Controller:
         if self._follow(prepare(self.step, bench), busy):
             if not isinstance(self._state.verdict, Passed):
                 self._state.before = self._picture(bench)
-            self._follow(solve(self.step, bench), busy)
+            with self.workplace.measuring() if self.step.measures else contextlib.nullcontext():
+                self._follow(solve(self.step, bench), busy)
         self._check()
 
     def _reset(self, confirmed: Any) -> None:
@@ -358,6 +394,8 @@ class Controller:
             "total": state.total,
             "hints": [words.html(hint) for hint in self._hints(names)[: state.hints]],
             "hint_count": len(step.hints) + 1,
+            "hint": not state.busy,
+            "cancel": bool(self._pending & set(LONG)),
             "log": state.log,
             "plots": [{"svg": svg, "alt": alt} for svg, alt in state.plots],
             "figures": words.figures(state.result) if state.plots and state.result else None,

@@ -7,8 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from voltutor.text import _, tr
-
 CSS = Path(__file__).with_name("card.css")
 
 
@@ -69,8 +67,3 @@ def card_html(view: dict[str, Any]) -> str:
 def badge_html(text: str) -> str:
     """The engine in words, as a line."""
     return f'{style()}<p class="vt-badge-line" role="note">{escape(text)}</p>'
-
-
-def cold_text(title: str) -> str:
-    """What stands for a card where nothing can draw it."""
-    return tr(_("{title}: open this notebook with `voltutor lab` to work on it."), title=title)

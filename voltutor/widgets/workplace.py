@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from voltutor import cleanup
@@ -41,6 +41,8 @@ class Workplace:
         self._listeners: list[Listener] = []
         self._watch: Watch | None = None
         self._closed = threading.Event()
+        self._measuring = 0
+        self._held_back = False
         self._connect()
         if self.bench is None and watch:
             threading.Thread(target=self._seek, name="seek-engine", daemon=True).start()
@@ -82,8 +84,29 @@ class Workplace:
         self._tell("here" if here else "gone")
 
     def _tell(self, what: str) -> None:
+        if what == "changed" and self._measuring:
+            self._held_back = True
+            return
         for listener in list(self._listeners):
             listener(what)
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """While a card measures, no other card looks at the engine; afterwards each looks once."""
+        self._measuring += 1
+        try:
+            yield
+        finally:
+            self._measuring -= 1
+            if not self._measuring and self._held_back:
+                self._held_back = False
+                self._tell("changed")
+
+    def lost(self) -> None:
+        """A card found the engine gone: have the others told, and look for its return."""
+        self._presence(False)
+        if self._watch:
+            self._watch.lost()
 
     def badge(self) -> str:
         """The engine in words: which, how much on it is not ours and stays, and that it is live."""
