@@ -313,11 +313,38 @@ def test_the_badge_counts_what_is_not_ours(workplace: Workplace, engine: Engine)
 
 
 @pytest.mark.engine
-def test_views_are_published_by_one_thread_only(workplace: Workplace) -> None:
-    writers: set[str] = set()
+def test_after_the_first_picture_views_are_published_by_one_thread_only(workplace: Workplace) -> None:
+    writers: list[str] = []
     controller = Controller(
-        workplace, LAB, LAB.step("read"), lambda _view: writers.add(threading.current_thread().name)
+        workplace, LAB, LAB.step("read"), lambda _view: writers.append(threading.current_thread().name)
     )
     for action in ("guess", "hint", "check", "run"):
         controller.act(action).wait(60)
-    assert writers == {"card-read"}
+    assert writers[0] == "MainThread"
+    assert set(writers[1:]) == {"card-read"}
+
+
+@pytest.mark.engine
+def test_an_event_during_a_look_is_looked_at_again(workplace: Workplace, bench: Bench) -> None:
+    """An engine that changes while a check already reads the old state must not be missed."""
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["check"])
+    looked, go_on = threading.Event(), threading.Event()
+    check = card.controller._check
+    looks = []
+
+    def slow() -> Any:
+        found = check()
+        looks.append(found)
+        looked.set()
+        go_on.wait(20)
+        return found
+
+    card.controller._check = slow  # type: ignore[method-assign]
+    card.controller._heard("changed")
+    assert looked.wait(20)
+    bench.do(Run("one", "files"))
+    card.controller._heard("changed")
+    go_on.set()
+    card.until(passed, 20)
+    assert len(looks) >= 2
