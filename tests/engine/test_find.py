@@ -122,6 +122,18 @@ def test_who_names_an_engine_gets_no_other_one(tmp_path: Path) -> None:
     assert len(candidates("auto", env)) > 5
 
 
+def test_a_named_engine_gets_the_certificates_too(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+    for (found,) in (
+        candidates("tcp://h:2376", env),
+        candidates(None, {**env, "DOCKER_HOST": "tcp://h:2376"}),
+    ):
+        assert found.tls == tmp_path
+    (local,) = candidates("unix:///x", env)
+    assert local.tls is None
+    assert refusal(Candidate("tcp://127.0.0.1:2376", "", named=True, tls=tmp_path)).why is Why.TLS
+
+
 def test_the_active_context_is_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
     import json

@@ -12,7 +12,9 @@ import pytest
 
 from tests.dockerd import Dockerd
 from voltutor.engine import Engine
+from voltutor.images import MIB
 from voltutor.labs import LABS
+from voltutor.results import Pair, Result, Trial, save
 from voltutor.session import Bench, Remove, Run, Stop
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.static import card_html
@@ -110,6 +112,22 @@ def test_a_double_click_runs_once(workplace: Workplace) -> None:
     assert first.wait(60)
     assert passed(card.view)
     assert sum(line.startswith("$ docker container run") for line in card.view["log"]) == 1
+
+
+@pytest.mark.engine
+def test_a_measurement_in_a_terminal_turns_the_card_green(workplace: Workplace, bench: Bench) -> None:
+    card = Card(workplace, "price")
+    card.until(lambda view: view["check"])
+    pairs = [
+        Pair(
+            number, Trial("layer", {"seconds": size / 1e8}), Trial("volume", {"seconds": 1e-3}), "layer", size
+        )
+        for number in range(8)
+        for size in (16 * MIB, 256 * MIB)
+    ]
+    result = Result("first-write", ("layer", "volume"), "seconds", tuple(pairs), 8, 8, True)
+    save(bench.result_path("first-write"), result)
+    card.until(passed, 40)
 
 
 @pytest.mark.engine

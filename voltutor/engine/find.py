@@ -64,9 +64,9 @@ def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> l
     `DOCKER_HOST`: who names an engine never gets another one silently."""
     url = url or env.get("VOLTUTOR_ENGINE") or ""
     if url not in ("", "auto", "docker"):
-        return [Candidate(url, tr(_("named by you")), named=True)]
+        return [Candidate(url, tr(_("named by you")), named=True, tls=_tls_files(url, env))]
     if host := env.get("DOCKER_HOST"):
-        return [Candidate(host, "DOCKER_HOST", named=True, tls=_tls_files(env))]
+        return [Candidate(host, "DOCKER_HOST", named=True, tls=_tls_files(host, env))]
     listed = [*_context(env), *(Candidate(f"unix://{path}", origin) for path, origin in _sockets(env))]
     seen: dict[str, Candidate] = {}
     for candidate in listed:
@@ -74,9 +74,9 @@ def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> l
     return list(seen.values())
 
 
-def _tls_files(env: Mapping[str, str]) -> Path | None:
-    """The folder of certificates, where TLS is asked for."""
-    if not env.get("DOCKER_TLS_VERIFY"):
+def _tls_files(url: str, env: Mapping[str, str]) -> Path | None:
+    """The folder of certificates, where TLS is asked for; a socket of this machine has none."""
+    if not env.get("DOCKER_TLS_VERIFY") or url.startswith(("unix:", "npipe:")):
         return None
     return Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
 

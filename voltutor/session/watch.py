@@ -30,6 +30,7 @@ class Watch:
         self._stop = threading.Event()
         self._here: bool | None = None
         self._seen: float | None = None
+        self._results = 0
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
@@ -56,7 +57,7 @@ class Watch:
         """Read events until the stream is quiet or broken. The last event's time bridges to the next stream."""
         with self._bench.engine.events(since=self._seen) as events:
             self._tell(True)
-            if self._seen is None:
+            if self._seen is None or self._measured():
                 self._changed()
             for event in events:
                 if self._stop.is_set():
@@ -64,6 +65,13 @@ class Watch:
                 self._seen = event.at
                 if self._concerns_us(event):
                     self._changed()
+
+    def _measured(self) -> bool:
+        """Whether a result was written since the last look, perhaps by a `voltutor measure` in a terminal."""
+        folder = self._bench.result_path("any").parent
+        stamp = folder.stat().st_mtime_ns if folder.exists() else 0
+        changed, self._results = stamp != self._results, stamp
+        return changed
 
     def _tell(self, here: bool) -> None:
         """Report a change, and only a change."""

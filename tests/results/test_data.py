@@ -1,0 +1,21 @@
+"""What is recorded says so, and is listed with where and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voltutor.results import load
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.json")), ids=lambda path: path.stem)
+def test_a_recorded_result_is_marked_whole_and_listed(path: Path) -> None:
+    for result in load(path):
+        assert result.origin == "recorded"
+        assert result.complete
+        assert result.started
+        assert result.circumstances["engine_version"]
+    assert path.name in (DATA / "README.md").read_text()
