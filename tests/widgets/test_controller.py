@@ -164,6 +164,29 @@ def test_a_reset_asks_before_it_removes_what_was_made_by_hand(
 
 
 @pytest.mark.engine
+def test_a_reset_leaves_the_volumes_that_a_container_made_by_hand_shares(
+    workplace: Workplace, docker: Callable[..., str], bench: Bench, engine: Engine
+) -> None:
+    card = Card(workplace, "container-layer")
+    card.until(lambda view: view["lines"])
+    name, image = bench.names("one"), bench.image("files")
+    docker(f"docker create --name vt-theirs --network none -v /data {image}")
+    theirs = engine.container("vt-theirs")
+    assert theirs is not None
+    (mount,) = theirs.mounts
+    assert mount.name
+    docker(
+        f"docker run -d --network none --name {name} --volumes-from vt-theirs {image}; docker rm vt-theirs"
+    )
+    try:
+        card.act("reset", [name])
+        assert bench.container("one") is None
+        assert engine.volume(mount.name) is not None
+    finally:
+        engine.remove_volume(mount.name)
+
+
+@pytest.mark.engine
 def test_a_container_that_stopped_is_started_again(
     workplace: Workplace, docker: Callable[..., str], bench: Bench
 ) -> None:

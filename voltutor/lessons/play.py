@@ -105,8 +105,13 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
     What was made by hand under the step's names goes too; the caller has asked.
     """
     for logical in names_of(step):
-        if bench.container(logical):
-            removal = Remove(logical, volumes=True)
+        if view := bench.container(logical):
+            ours = bench.ours("container", view.name, view.labels)
+            if not ours:
+                # Made by hand, it may share volumes of somebody else's, which --volumes could take along. Those
+                # that came with it are noted instead, and go with a clean-up.
+                bench.note_mounts(view.id)
+            removal = Remove(logical, volumes=ours)
             yield Progress(f"$ {bench.line(removal)}")
             yield from removal.perform(bench)
         bench.session.journal.forget("container", bench.names(logical))

@@ -10,7 +10,6 @@ from voltutor.engine import ContainerView, VolumeView
 
 SESSION_LABEL = "io.voltutor.session"
 HOME_LABEL = "io.voltutor.home"
-STEP_LABEL = "io.voltutor.step"
 
 # Engines name an anonymous volume by 32 random bytes in hex (moby, pkg/stringid).
 _ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")

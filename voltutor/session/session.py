@@ -15,7 +15,7 @@ from pathlib import Path
 from voltutor.engine import Engine
 from voltutor.home import locked, write_atomically
 from voltutor.session.journal import Journal
-from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, STEP_LABEL
+from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL
 from voltutor.text import _, tr
 
 
@@ -53,10 +53,9 @@ class Session:
         """What it has reserved and made."""
         return Journal(self.folder / "journal.jsonl")
 
-    def labels(self, step: str = "") -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
         """What everything that it makes is labelled with."""
-        labels = {SESSION_LABEL: self.id, HOME_LABEL: self.home}
-        return labels | {STEP_LABEL: step} if step else labels
+        return {SESSION_LABEL: self.id, HOME_LABEL: self.home}
 
     @classmethod
     def all(cls, home: Path) -> list[Session]:
