@@ -1,0 +1,1 @@
+"""HTTP: each handler decodes a request, calls the engine, encodes the answer."""

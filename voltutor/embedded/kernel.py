@@ -1,0 +1,167 @@
+"""The system calls that Python has no words for. Each raises OSError as Python's own do."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from pathlib import Path
+
+NEWNS = 0x00020000
+NEWCGROUP = 0x02000000
+NEWUTS = 0x04000000
+NEWIPC = 0x08000000
+NEWUSER = 0x10000000
+NEWPID = 0x20000000
+NEWNET = 0x40000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2
+
+_PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+# Docker's default set (moby, oci/caps/defaults.go), as bits of linux/capability.h: chown, dac_override,
+# fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw, sys_chroot, mknod, audit_write,
+# setfcap.
+DEFAULT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str = "") -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what or None)
+    return result
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+
+
+def setns(fd: int, flags: int) -> None:
+    """setns(2); with a pidfd, `flags` names several namespaces at once (Linux 5.8)."""
+    _checked(_libc.setns(ctypes.c_int(fd), ctypes.c_int(flags)), f"setns {flags:#x}")
+
+
+def mount(
+    source: str | None, target: str | Path, kind: str | None, flags: int = 0, options: str = ""
+) -> None:
+    """mount(2)."""
+    encoded = [os.fsencode(word) if word is not None else None for word in (source, str(target), kind)]
+    _checked(_libc.mount(*encoded, ctypes.c_ulong(flags), os.fsencode(options) or None), str(target))
+
+
+def bind(source: str, target: str | Path, *, read_only: bool = False) -> None:
+    """A bind mount with what is mounted below; read-only for all of it, without set-user-id and devices."""
+    mount(source, target, None, MS_BIND | MS_REC)
+    flags = MS_NOSUID | MS_NODEV | (MS_RDONLY if read_only else 0)
+    at = os.path.realpath(target)
+    for point, kept in _mounts_under(at):
+        mount(None, point, None, MS_REMOUNT | MS_BIND | flags | kept)
+
+
+# A mount's flags that a remount without them would try to take away, which the kernel refuses to whoever did
+# not make the mount (mount_namespaces(7)).
+_KEPT = {
+    "ro": MS_RDONLY,
+    "nosuid": MS_NOSUID,
+    "nodev": MS_NODEV,
+    "noexec": MS_NOEXEC,
+    "noatime": 1024,
+    "nodiratime": 2048,
+    "relatime": 1 << 21,
+}
+
+
+def _mounts_under(path: str) -> list[tuple[str, int]]:
+    """The mounts at and below a path, outermost first, with the flags that they have."""
+    found: dict[str, int] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        point = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
+        if point == path or point.startswith(path.rstrip("/") + "/"):
+            flags = 0
+            for option in fields[5].split(","):
+                flags |= _KEPT.get(option, 0)
+            found[point] = flags
+    return list(found.items())
+
+
+def umount(target: str | Path) -> None:
+    """umount2(2), letting go at once what is still in use."""
+    _checked(_libc.umount2(os.fsencode(str(target)), ctypes.c_int(MNT_DETACH)), str(target))
+
+
+def pivot(root: str | Path) -> None:
+    """Make `root`, a mount point, the root of this mount namespace, and let go of the old one."""
+    os.chdir(root)
+    # pivot_root(".", ".") stacks the old root on the new one, so no folder is needed for it (pivot_root(2)).
+    number = {"x86_64": 155, "aarch64": 41}[os.uname().machine]
+    _checked(_libc.syscall(ctypes.c_long(number), b".", b"."), str(root))
+    umount(".")
+    os.chdir("/")
+
+
+def become_root_of(uid: int, gid: int) -> None:
+    """In a user namespace just made: the one id that it maps is `uid`:`gid` outside, and root inside."""
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+
+
+def die_with_parent(signal: int) -> None:
+    """Ask for a signal when the parent ends (PR_SET_PDEATHSIG)."""
+    _prctl(_PR_SET_PDEATHSIG, signal)
+
+
+def become_subreaper() -> None:
+    """Adopt the orphans among the descendants (PR_SET_CHILD_SUBREAPER)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def keep_capabilities(keep: frozenset[int]) -> None:
+    """Give up all capabilities but these, for this process and whatever it runs, and any way to new ones."""
+    for number in range(64):
+        if number in keep:
+            continue
+        try:
+            _prctl(_PR_CAPBSET_DROP, number)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            break  # past the last one that this kernel knows
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    bits = sum(1 << number for number in keep)
+    low, high = bits & 0xFFFFFFFF, bits >> 32
+    # struct __user_cap_data_struct[2]: effective, permitted, inheritable (capget(2), version 3).
+    data = struct.pack("6I", low, low, 0, high, high, 0)
+    header = struct.pack("Ii", 0x20080522, 0)
+    _checked(_libc.capset(header, data), "capset")
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _prctl(option: int, *values: int) -> None:
+    words = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
+    _checked(_libc.prctl(ctypes.c_int(option), *words), f"prctl {option}")
+
+
+def set_hostname(name: str) -> None:
+    """sethostname(2)."""
+    encoded = os.fsencode(name)
+    _checked(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), name)

@@ -1,0 +1,540 @@
+"""Layers as folders: unpacked from tar and packed again, what one changes, what it weighs.
+
+A deletion is what the kernel's overlay understands: a character device 0:0 for a name, `user.overlay.opaque` on
+a folder for all that lies below it (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque
+directories"); in tar they are `.wh.NAME` and `.wh..wh..opq` (OCI image-spec, layer.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+from voltutor.embedded import scope
+from voltutor.embedded.errors import ApiError, BadRequest
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+OPAQUE_XATTR = "user.overlay.opaque"
+CHUNK = 1 << 20
+BLOCK = 512
+RESERVE = 64 << 20
+"""Bytes that unpacking leaves free, so that an archive that unpacks to far more than it weighs stops there."""
+
+MODIFIED, ADDED, DELETED = 0, 1, 2
+"""Kinds of a change (moby, api/swagger.yaml, ChangeType)."""
+
+
+class Readable(Protocol):
+    """What a tar is read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, or fewer at the end."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that a layer changes; `kind` is MODIFIED, ADDED or DELETED."""
+
+    path: str
+    kind: int
+
+
+def is_whiteout(info: os.stat_result) -> bool:
+    """Whether the kernel's overlay reads this as "deleted"."""
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
+
+
+def is_opaque(path: str) -> bool:
+    """Whether a folder hides all that lies below it."""
+    try:
+        return os.getxattr(path, OPAQUE_XATTR, follow_symlinks=False) == b"y"
+    except OSError:
+        return False
+
+
+# unpacking
+
+
+def unpack(
+    source: Readable, root: str, at: str = "/", *, layer: bool = False, keep_folders: bool = False
+) -> None:
+    """Unpack a tar, compressed or not, under `at` inside `root`; `layer` turns whiteout names into whiteouts.
+
+    Nothing outside the root is written, whatever the names and links in the archive say. Owners are not kept:
+    one user has one id. Device nodes are left out, as every engine in a user namespace does. `keep_folders`
+    refuses to replace a folder by something else or the other way round.
+
+    Raises:
+        BadRequest: it is no tar, or one that breaks off, or a name leads outside.
+        ApiError: the disk would be full.
+    """
+    space = _Space(root)
+    folders: list[tuple[str, tarfile.TarInfo]] = []
+    try:
+        with tarfile.open(fileobj=source, mode="r|*", bufsize=CHUNK) as archive:  # type: ignore[call-overload]
+            for member in archive:
+                _member(archive, member, root, at, space, folders, layer, keep_folders)
+    except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
+        raise BadRequest(f"the archive can't be read: {error or type(error).__name__}") from error
+    except OSError as error:
+        if error.errno is None:  # what a decompressor raises for a damaged stream
+            raise BadRequest(f"the archive can't be read: {error}") from error
+        raise
+    # Only now: a folder may be closed to writing, and what is written into it renews its time.
+    for path, member in reversed(folders):
+        if scope.is_folder(path):
+            _dress(path, member)
+
+
+class _Space:
+    def __init__(self, root: str) -> None:
+        self._root, self._left = root, 0
+
+    def take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            self._left = 64 << 20
+            disk = os.statvfs(self._root)
+            if disk.f_bavail * disk.f_frsize < RESERVE + self._left + count:
+                raise ApiError(f"no space left for the archive (less than {RESERVE >> 20} MiB would be free)")
+
+
+def _member(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    root: str,
+    at: str,
+    space: _Space,
+    folders: list[tuple[str, tarfile.TarInfo]],
+    layer: bool,
+    keep_folders: bool,
+) -> None:
+    parts = [part for part in member.name.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in member.name:
+        raise BadRequest(f"invalid path in the archive: {member.name!r} leads outside")
+    if member.ischr() or member.isblk():
+        return
+    parent = scope.make_folder(root, "/".join([at, *parts[:-1]]))
+    if not scope.is_folder(parent):
+        raise BadRequest(f"invalid path in the archive: {member.name!r} lies below a file")
+    if not parts:
+        if layer:
+            folders.append((root, member))
+        return
+    name = parts[-1]
+    path = f"{parent}/{name}"
+    if layer and name == OPAQUE:
+        os.setxattr(parent, OPAQUE_XATTR, b"y")
+        return
+    if layer and name.startswith(WHITEOUT):
+        gone = f"{parent}/{name.removeprefix(WHITEOUT)}"
+        _make_way(gone)
+        os.mknod(gone, stat.S_IFCHR | 0o600, os.makedev(0, 0))
+        return
+    there = scope.is_folder(path)
+    if keep_folders and os.path.lexists(path) and there != member.isdir():
+        kinds = ("a directory", "a non-directory")
+        raise BadRequest(f"cannot overwrite {kinds[not there]} with {kinds[there]}: {'/'.join(parts)}")
+    if not (there and member.isdir()):
+        _make_way(path)
+    if member.isdir():
+        if not there:
+            os.mkdir(path)
+        folders.append((path, member))
+        return
+    if member.issym():
+        os.symlink(member.linkname, path)
+    elif member.islnk():
+        target = scope.resolve(root, f"{at}/{member.linkname}", last=False)
+        source = root.rstrip("/") + target
+        if not os.path.lexists(source) or scope.is_folder(source):
+            raise BadRequest(f"invalid link in the archive: {member.linkname!r} is no file of it")
+        os.link(source, path, follow_symlinks=False)
+        return
+    elif member.isfifo():
+        os.mkfifo(path)
+    else:
+        _write(archive, member, path, space)
+    _dress(path, member)
+
+
+def _make_way(path: str) -> None:
+    if scope.is_folder(path):
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, space: _Space) -> None:
+    content = archive.extractfile(member)
+    if content is None:
+        raise BadRequest(f"the archive can't be read: {member.name!r} is of an unknown kind")
+    # O_EXCL: the name was cleared, so that nothing is written through a link.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb", 0) as file:
+        if member.issparse():
+            spans: Any = member.sparse  # (start, length) each; typeshed takes it for bytes
+            for start, length in spans:
+                content.seek(start)
+                file.seek(start)
+                _copy(content, file, length, space)
+            file.truncate(member.size)
+        else:
+            _copy(content, file, member.size, space)
+
+
+def _copy(content: IO[bytes], file: IO[bytes], length: int, space: _Space) -> None:
+    while length:
+        data = content.read(min(CHUNK, length))
+        if not data:
+            raise BadRequest("the archive can't be read: it breaks off in a file")
+        space.take(len(data))
+        file.write(data)
+        length -= len(data)
+
+
+def _dress(path: str, member: tarfile.TarInfo) -> None:
+    for key, value in member.pax_headers.items():
+        name = key.removeprefix("SCHILY.xattr.")
+        # An archive must not speak to the kernel's overlay.
+        if name != key and name.startswith("user.") and not name.startswith("user.overlay."):
+            with contextlib.suppress(OSError):
+                os.setxattr(path, name, value.encode("utf-8", "surrogateescape"), follow_symlinks=False)
+    if not member.issym():
+        os.chmod(path, member.mode & 0o7777)
+    with contextlib.suppress(OSError, OverflowError):
+        os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
+
+
+# packing
+
+
+def pack(root: str, *, layer: bool = True, prefix: str = "", only: str = "") -> Iterator[bytes]:
+    """A folder as a tar, in pieces, the same for the same content: sorted, owned by root.
+
+    `layer` writes whiteouts by their names in tar; `prefix` stands before each name; `only` packs one entry of
+    the folder, which may be a file.
+    """
+    seen: dict[tuple[int, int], str] = {}
+    if only:
+        yield from _packed(f"{root.rstrip('/')}/{only}", prefix or only, seen, layer)
+    else:
+        if prefix:
+            yield from _header(tarfile.TarInfo(prefix), os.lstat(root), root)
+        yield from _inside(root, prefix, seen, layer)
+    yield bytes(2 * BLOCK)
+
+
+def _inside(folder: str, prefix: str, seen: dict[tuple[int, int], str], layer: bool) -> Iterator[bytes]:
+    if layer and is_opaque(folder):
+        marker = tarfile.TarInfo(f"{prefix}/{OPAQUE}".lstrip("/"))
+        yield marker.tobuf(tarfile.PAX_FORMAT)
+    for name in sorted(os.listdir(folder)):
+        yield from _packed(f"{folder}/{name}", f"{prefix}/{name}".lstrip("/"), seen, layer)
+
+
+def _packed(
+    path: str, name: str, seen: dict[tuple[int, int], str], layer: bool, deep: bool = True
+) -> Iterator[bytes]:
+    try:
+        info = os.lstat(path)
+    except FileNotFoundError:  # removed while it was packed: a running container
+        return
+    if is_whiteout(info):
+        if layer:
+            folder, _, last = name.rpartition("/")
+            yield tarfile.TarInfo(f"{folder}/{WHITEOUT}{last}".lstrip("/")).tobuf(tarfile.PAX_FORMAT)
+        return
+    header = tarfile.TarInfo(name)
+    if stat.S_ISSOCK(info.st_mode):
+        return
+    if not stat.S_ISDIR(info.st_mode) and info.st_nlink > 1:
+        first = seen.setdefault((info.st_dev, info.st_ino), name)
+        if first != name:
+            header.type, header.linkname = tarfile.LNKTYPE, first
+            header.mode, header.mtime = stat.S_IMODE(info.st_mode), int(info.st_mtime)
+            yield header.tobuf(tarfile.PAX_FORMAT)
+            return
+    yield from _header(header, info, path)
+    if deep and stat.S_ISDIR(info.st_mode):
+        yield from _inside(path, name, seen, layer)
+
+
+def _header(header: tarfile.TarInfo, info: os.stat_result, path: str) -> Iterator[bytes]:
+    header.mode, header.mtime = stat.S_IMODE(info.st_mode), int(info.st_mtime)
+    kind = stat.S_IFMT(info.st_mode)
+    if kind == stat.S_IFDIR:
+        header.type = tarfile.DIRTYPE
+    elif kind == stat.S_IFLNK:
+        header.type, header.linkname = tarfile.SYMTYPE, os.readlink(path)
+    elif kind == stat.S_IFIFO:
+        header.type = tarfile.FIFOTYPE
+    elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+        header.type = tarfile.CHRTYPE if kind == stat.S_IFCHR else tarfile.BLKTYPE
+        header.devmajor, header.devminor = os.major(info.st_rdev), os.minor(info.st_rdev)
+    else:
+        header.size = info.st_size
+        yield header.tobuf(tarfile.PAX_FORMAT)
+        yield from _content(path, info.st_size)
+        return
+    yield header.tobuf(tarfile.PAX_FORMAT)
+
+
+def _content(path: str, size: int) -> Iterator[bytes]:
+    """Exactly so many bytes, whatever a running container does to the file meanwhile."""
+    left = size
+    with open(path, "rb", 0) as file:
+        while left:
+            data = file.read(min(CHUNK, left))
+            if not data:
+                data = bytes(min(CHUNK, left))
+            left -= len(data)
+            yield data
+    yield bytes(-size % BLOCK)
+
+
+def pack_changes(merged: str, found: list[Change]) -> Iterator[bytes]:
+    """What `changes` lists of a whole root, as the tar of a layer."""
+    seen: dict[tuple[int, int], str] = {}
+    for change in found:
+        name = change.path.lstrip("/")
+        if change.kind == DELETED:
+            folder, _, last = name.rpartition("/")
+            yield tarfile.TarInfo(f"{folder}/{WHITEOUT}{last}".lstrip("/")).tobuf(tarfile.PAX_FORMAT)
+        else:
+            yield from _packed(merged + change.path, name, seen, layer=False, deep=False)
+    yield bytes(2 * BLOCK)
+
+
+class Tap:
+    """Reads through, hashing and counting what passes; `source` is a file, or pieces."""
+
+    def __init__(self, source: Readable | Iterator[bytes]) -> None:
+        self._source = source
+        self._rest = b""
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, or fewer at the end."""
+        if not isinstance(self._source, Iterator):
+            data = self._source.read(size)
+        else:
+            pieces, have = [self._rest], len(self._rest)
+            while size < 0 or have < size:
+                piece = next(self._source, b"")
+                if not piece:
+                    break
+                pieces.append(piece)
+                have += len(piece)
+            whole = b"".join(pieces)
+            data, self._rest = (whole, b"") if size < 0 else (whole[:size], whole[size:])
+        self.digest.update(data)
+        self.count += len(data)
+        return data
+
+    def drain(self) -> str:
+        """Read to the end; the digest of everything, as "sha256:…"."""
+        while self.read(CHUNK):
+            pass
+        return f"sha256:{self.digest.hexdigest()}"
+
+
+# looking
+
+
+def size(root: str) -> int:
+    """Bytes of all files in a folder, each inode once, as Docker counts a layer (moby, directory.Size)."""
+    total, seen = 0, set()
+    for folder, _folders, files in os.walk(root):
+        for name in files:
+            with contextlib.suppress(OSError):
+                info = os.lstat(f"{folder}/{name}")
+                if info.st_ino not in seen:
+                    seen.add(info.st_ino)
+                    total += info.st_size
+    return total
+
+
+def below(folders: list[str], name: str) -> list[str]:
+    """The folders that show through at `name`, given those that show through at its parent, topmost first."""
+    found = []
+    for folder in folders:
+        path = f"{folder}/{name}"
+        try:
+            info = os.lstat(path)
+        except OSError:
+            continue
+        if not stat.S_ISDIR(info.st_mode):
+            break
+        found.append(path)
+        if is_opaque(path):
+            break
+    return found
+
+
+def lookup(folders: list[str], name: str) -> tuple[str, os.stat_result] | None:
+    """What shows at `name` below these folders, topmost first: where it lies, and its lstat."""
+    for folder in folders:
+        path = f"{folder}/{name}"
+        try:
+            info = os.lstat(path)
+        except OSError:
+            continue
+        return None if is_whiteout(info) else (path, info)
+    return None
+
+
+def changes(
+    upper: str, lowers: list[str], hidden: Callable[[str], bool] = lambda path: False
+) -> list[Change]:
+    """What `upper` changes of what the lower folders, topmost first, show; as `docker container diff`.
+
+    A folder is listed where something in it changed, a file that was copied up but not changed is not (moby,
+    pkg/archive/changes.go). `hidden` leaves paths out.
+    """
+    return list(_changes(upper, lowers, "", hidden))
+
+
+def _changes(upper: str, lowers: list[str], path: str, hidden: Callable[[str], bool]) -> Iterator[Change]:
+    present = set(os.listdir(upper))
+    names = set(present)
+    opaque = is_opaque(upper)
+    if opaque:
+        names.update(name for folder in lowers for name in os.listdir(folder))
+    for name in sorted(names):
+        inside = f"{path}/{name}"
+        if hidden(inside):
+            continue
+        old = lookup(lowers, name)
+        new = os.lstat(f"{upper}/{name}") if name in present else None
+        if new is None or is_whiteout(new):
+            if old:
+                yield Change(inside, DELETED)
+            continue
+        if not old:
+            yield Change(inside, ADDED)
+            if stat.S_ISDIR(new.st_mode):
+                yield from _changes(f"{upper}/{name}", [], inside, hidden)
+            continue
+        if not stat.S_ISDIR(new.st_mode):
+            if not same(old[1], new):
+                yield Change(inside, MODIFIED)
+            continue
+        inner = list(_changes(f"{upper}/{name}", below(lowers, name), inside, hidden))
+        if inner or not same(old[1], new):
+            yield Change(inside, MODIFIED)
+        yield from inner
+
+
+def same(old: os.stat_result, new: os.stat_result) -> bool:
+    """Whether a diff takes two files for the same: a folder's time is not looked at."""
+    if (old.st_mode, old.st_uid, old.st_gid, old.st_rdev) != (
+        new.st_mode,
+        new.st_uid,
+        new.st_gid,
+        new.st_rdev,
+    ):
+        return False
+    return stat.S_ISDIR(new.st_mode) or (old.st_mtime_ns, old.st_size) == (new.st_mtime_ns, new.st_size)
+
+
+# copying and removing
+
+
+def copy_tree(source: str, target: str) -> None:
+    """The content of one folder into another that is there: modes, times, links and holes kept, no link
+    followed, clones where the file system can."""
+    seen: dict[int, str] = {}
+    _copy_tree(source, target, seen)
+
+
+def apply(layer: str, target: str) -> None:
+    """Put a layer on what is there, deleting what it deletes."""
+    if is_opaque(layer):
+        for entry in os.scandir(target):
+            _make_way(entry.path)
+    _copy_tree(layer, target, {}, deletes=True)
+
+
+def _copy_tree(source: str, target: str, seen: dict[int, str], *, deletes: bool = False) -> None:
+    for entry in os.scandir(source):
+        old, new = entry.path, f"{target}/{entry.name}"
+        info = entry.stat(follow_symlinks=False)
+        if is_whiteout(info):
+            if deletes:
+                _make_way(new)
+            continue
+        if stat.S_ISSOCK(info.st_mode):
+            continue
+        if stat.S_ISDIR(info.st_mode):
+            if not scope.is_folder(new) or (deletes and is_opaque(old)):
+                _make_way(new)
+                os.mkdir(new)
+            _copy_tree(old, new, seen, deletes=deletes)
+        elif info.st_nlink > 1 and info.st_ino in seen:
+            _make_way(new)
+            os.link(seen[info.st_ino], new, follow_symlinks=False)
+            continue
+        else:
+            _make_way(new)
+            seen[info.st_ino] = new
+            if stat.S_ISLNK(info.st_mode):
+                os.symlink(os.readlink(old), new)
+            elif stat.S_ISFIFO(info.st_mode):
+                os.mkfifo(new)
+            elif stat.S_ISREG(info.st_mode):
+                _copy_file(old, new)
+            else:
+                continue
+        with contextlib.suppress(OSError):
+            shutil.copystat(old, new, follow_symlinks=False)
+
+
+def _copy_file(old: str, new: str) -> None:
+    with open(old, "rb", 0) as source, open(new, "xb", 0) as target:
+        with contextlib.suppress(OSError):  # not on this file system: by hand
+            while os.copy_file_range(source.fileno(), target.fileno(), 1 << 30):
+                pass
+            return
+        source.seek(0)
+        target.seek(0)
+        shutil.copyfileobj(source, target, CHUNK)
+
+
+def remove_tree(path: str) -> None:
+    """All of a folder, whatever modes it holds; nothing where it is gone already."""
+
+    def open_up(function: Callable[..., object], at: str, error: BaseException) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        parent = os.path.dirname(at)
+        for folder in (parent, at):
+            with contextlib.suppress(OSError):
+                if scope.is_folder(folder):
+                    os.chmod(folder, 0o700)
+        if scope.is_folder(at):
+            shutil.rmtree(at)
+        else:
+            os.unlink(at)
+
+    def old_style(
+        function: Callable[..., object], at: str, info: tuple[object, BaseException, object]
+    ) -> None:
+        open_up(function, at, info[1])
+
+    # Python 3.12 renamed the parameter.
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=open_up)
+    else:
+        shutil.rmtree(path, onerror=old_style)

@@ -1,0 +1,126 @@
+"""One engine as a process: its folders, its lock, its socket, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from voltutor.embedded import launcher, storage
+
+SOCKET_AT_MOST = 107
+"""Bytes of a socket's path (unix(7))."""
+
+IDLE_LIMIT = 900.0
+"""Seconds without a request, with nothing kept, after which the engine ends by itself."""
+
+TAKEN = 4
+"""The exit code where another engine serves this home already."""
+
+
+def socket_path(home: Path) -> Path:
+    """Where the socket of a home lies: in it, or where its path would be too long, in the user's own part of the
+    machine's folder for such things."""
+    path = home / "run" / "docker.sock"
+    if len(os.fsencode(path)) <= SOCKET_AT_MOST:
+        return path
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/voltutor-{os.getuid()}"  # noqa: S108 - 0700, and checked
+    return Path(runtime) / f"voltutor-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}" / "docker.sock"
+
+
+def serve(home: Path, kind: str | None, idle: float) -> int:
+    """Run until told to stop, or idle and empty. One for a home: a second one ends at once with `TAKEN`."""
+    os.umask(0o077)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.chmod(0o700)
+    with (home / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return TAKEN
+        os.set_inheritable(lock.fileno(), False)
+        return _serve(home, kind, idle)
+
+
+def _serve(home: Path, kind: str | None, idle: float) -> int:
+    path = socket_path(home)
+    _private(path.parent)
+    path.unlink(missing_ok=True)
+    root = home / "store"
+    root.mkdir(exist_ok=True, mode=0o700)
+    (home / "refused").unlink(missing_ok=True)
+    try:
+        choice = storage.choose(root, kind)
+    except RuntimeError as error:
+        (home / "refused").write_text(str(error))
+        print(error, file=sys.stderr, flush=True)
+        return 3
+    isolated = choice.kind != storage.VFS
+    if isolated:
+        storage.enter_namespace()
+    pid, channel = launcher.fork(isolated)
+    # Only now what has threads, or is large: the launcher stays small, and alone.
+    from voltutor.embedded.run import run
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    (home / "engine.json").write_text(
+        json.dumps({"pid": os.getpid(), "socket": str(path), "storage": choice.kind, "started": time.time()})
+    )
+    try:
+        asyncio.run(run(root, choice, channel, path, idle))
+    finally:
+        channel.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        path.unlink(missing_ok=True)
+        (home / "engine.json").unlink(missing_ok=True)
+    return 0
+
+
+def _private(folder: Path) -> None:
+    """A folder that only this user can enter.
+
+    Raises:
+        SystemExit: it is somebody else's.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for one in (folder, folder.parent):
+        info = one.lstat()
+        if one is folder and (info.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink()):
+            sys.exit(f"{folder} belongs to another user: set VOLTUTOR_HOME to a shorter path of your own")
+    folder.chmod(0o700)
+
+
+def stop(home: Path, limit: float = 20.0) -> bool:
+    """End the engine of a home and wait for it; whether one ran."""
+    try:
+        pid = int(json.loads((home / "engine.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return False
+    if not _holds(home):
+        return False
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + limit
+    while _holds(home) and time.monotonic() < until:
+        time.sleep(0.02)
+    return True
+
+
+def _holds(home: Path) -> bool:
+    """Whether an engine holds the lock of this home."""
+    try:
+        with (home / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
