@@ -17,7 +17,7 @@ from tests.dockerd import can_start, dockerd, formatted
 from voltutor.engine import Engine
 from voltutor.images import MIB
 from voltutor.results import Result, load
-from voltutor.session import Bench, Session
+from voltutor.session import PROBES, Bench, Session
 
 Command = Callable[..., Any]
 
@@ -64,7 +64,7 @@ def test_doctor_tells_what_the_engine_is_and_can_do(
     assert found["driver"]
     assert found["kernel"]
     tried = {one["name"]: one for one in report["capabilities"]}
-    assert set(tried) == {"host_paths", "published_ports", "subpath", "reflink", "drop_caches"}
+    assert set(tried) == set(PROBES)
     assert all(one["available"] is not None and one["why"] for one in tried.values())
     assert report["labs"][0]["works"]
     text = voltutor("doctor", "--engine", engine_url)

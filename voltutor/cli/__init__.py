@@ -18,7 +18,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help=tr(_("show a traceback where something fails")))
     engine = argparse.ArgumentParser(add_help=False, parents=[common])
     engine.add_argument(
-        "--engine", metavar="URL", help=tr(_("auto, docker, or a URL such as unix:///var/run/docker.sock"))
+        "--engine",
+        metavar="URL",
+        help=tr(_("auto, docker, embedded, or a URL such as unix:///var/run/docker.sock")),
     )
     parser = argparse.ArgumentParser(prog="voltutor", description=tr(_("A lab kit on Docker storage.")))
     parser.add_argument("--version", action="version", version=f"voltutor {__version__}")
@@ -67,6 +69,22 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--dry-run", action="store_true", help=tr(_("list only")))
     clean.add_argument("--yes", action="store_true", help=tr(_("don't ask")))
     clean.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
+
+    own = command(
+        "engine", tr(_("the embedded engine of this home")), argparse.ArgumentParser(add_help=False)
+    )
+    acts = own.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (
+        ("start", _("start it, if it does not run")),
+        ("stop", _("stop it, and what runs in it")),
+        ("status", _("whether it runs, and how")),
+        ("env", _("the line that sets DOCKER_HOST for the docker command")),
+    ):
+        act = acts.add_parser(name, help=tr(text), parents=[common])
+        if name == "start":
+            act.add_argument(
+                "--storage", metavar="KIND", help=tr(_("overlay, overlay-tmpfs or vfs; the best without"))
+            )
 
     images = command("images", tr(_("the lab images on the engine")), argparse.ArgumentParser(add_help=False))
     actions = images.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -119,6 +137,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from voltutor.cli.measure import measure as called
         case "fio":
             from voltutor.cli.fio import fio as called
+        case "engine":
+            from voltutor.cli.engine import engine as called
         case "clean":
             from voltutor.cli.clean import clean as called
         case _:

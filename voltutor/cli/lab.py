@@ -21,9 +21,10 @@ from typing import Any
 
 from voltutor.cli.notebooks import copied, source
 from voltutor.cli.warm import get, warm
-from voltutor.engine import find
+from voltutor.engine import Engine, embedded, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home, write_atomically
+from voltutor.images import unpacked
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -59,7 +60,7 @@ def lab(arguments: argparse.Namespace) -> int:
         print(tr(_("A server for this home is running already (process {pid})."), pid=running.pid))
         _announce(running, notebooks[0], arguments)
         return 0
-    env = _environment(folder, engine.url)
+    env = _environment(folder, engine)
     _settings(folder)
     port = _free_port(arguments.port)
     if port != arguments.port:
@@ -113,22 +114,29 @@ def _redirect(url: str) -> Path:
     return page
 
 
-def _environment(folder: Path, engine_url: str) -> dict[str, str]:
+def _environment(folder: Path, engine: Engine) -> dict[str, str]:
     """Everything of Jupyter's and IPython's under the home: the learner's own set-up has no part in this, and
     keeps nothing of ours."""
     jupyter = folder / "jupyter"
     own = {
         "VOLTUTOR_HOME": str(folder),
-        "VOLTUTOR_ENGINE": engine_url,
+        # The private one is started again when it is needed; by its URL alone it would stay away.
+        "VOLTUTOR_ENGINE": embedded.NAME if engine.info.private else engine.url,
         # What is typed in JupyterLab's own terminal goes to the same engine.
-        "DOCKER_HOST": engine_url,
+        "DOCKER_HOST": engine.url,
         "JUPYTER_CONFIG_DIR": str(jupyter / "config"),
         "JUPYTER_DATA_DIR": str(jupyter / "data"),
         "JUPYTER_RUNTIME_DIR": str(jupyter / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(jupyter / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(jupyter / "workspaces"),
         "IPYTHONDIR": str(jupyter / "ipython"),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PATH": os.pathsep.join(
+            [
+                str(Path(sys.executable).parent),
+                os.environ.get("PATH", os.defpath),
+                str(unpacked(folder) / "usr" / "bin"),  # the docker command, where the machine has none
+            ]
+        ),
     }
     return {**os.environ, **own}
 

@@ -16,6 +16,9 @@ from voltutor.engine.views import (
     VolumeView,
 )
 
+EMBEDDED = "voltutor embedded engine"
+"""What that engine calls itself among the components of its version."""
+
 # The kinds of the Changes route: 0 modified, 1 added, 2 deleted (moby, api/swagger.yaml, ChangeType).
 _KINDS = {0: "C", 1: "A", 2: "D"}
 
@@ -25,10 +28,11 @@ def engine(info: dict[str, Any], version: dict[str, Any], api: str) -> EngineInf
     status = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
     parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
     podman = any("Podman" in name for name in parts)
+    product = "Podman" if podman else EMBEDDED if EMBEDDED in parts else "Docker"
     return EngineInfo(
         # Podman makes up a new ID for every answer (pkg/api/handlers/compat/info.go): host and data root stay.
         id=f"{info.get('Name')}:{info.get('DockerRootDir')}" if podman else str(info.get("ID", "")),
-        product="Podman" if podman else "Docker",
+        product=product,
         version=str(version.get("Version", "")),
         api=api,
         driver=str(info.get("Driver", "")),
@@ -39,6 +43,7 @@ def engine(info: dict[str, Any], version: dict[str, Any], api: str) -> EngineInf
         architecture=str(info.get("Architecture", "")),
         cpus=int(info.get("NCPU") or 0),
         memory=int(info.get("MemTotal") or 0),
+        warnings=tuple(str(line) for line in info.get("Warnings") or ()),
         rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
     )
 

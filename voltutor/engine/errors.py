@@ -67,6 +67,7 @@ class Why(Enum):
     NOT_AN_ENGINE = _("it does not speak the Docker Engine API ({detail})")
     BAD_URL = _("that is not an engine's URL ({detail})")
     SSH = _("an engine over ssh is not spoken to directly")
+    CANNOT_START = _("{detail}")
     TLS = _("its certificates can't be used: {detail}")
 
 
@@ -82,6 +83,7 @@ MENDS = {
     Why.SSH: _(
         "Forward it (`ssh -N -L /tmp/far.sock:/var/run/docker.sock HOST`), then --engine unix:///tmp/far.sock"
     ),
+    Why.CANNOT_START: _("Start Docker, or install it: https://docs.docker.com/engine/install/"),
     Why.TLS: _("Look at DOCKER_CERT_PATH, or unset DOCKER_TLS_VERIFY."),
 }
 

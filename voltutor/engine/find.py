@@ -17,8 +17,10 @@ from docker.context import ContextAPI
 from docker.errors import TLSParameterError
 from docker.tls import TLSConfig
 
+from voltutor.engine import embedded
 from voltutor.engine.client import CALL_LIMIT, Engine
 from voltutor.engine.errors import EngineError, EngineTimeout, NoEngine, Refusal, Refused, Why
+from voltutor.errors import VoltutorError
 from voltutor.text import _, tr
 
 ANSWER_LIMIT = 2.0
@@ -61,8 +63,10 @@ class Found:
 
 def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Candidate]:
     """Where to look, in order. A URL, or `VOLTUTOR_ENGINE`, leaves nothing else to look at, and so does
-    `DOCKER_HOST`: who names an engine never gets another one silently."""
+    `DOCKER_HOST`: who names an engine never gets another one silently. "embedded" starts this home's own."""
     url = url or env.get("VOLTUTOR_ENGINE") or ""
+    if url == embedded.NAME:
+        return [_embedded()]
     if url not in ("", "auto", "docker"):
         return [Candidate(url, tr(_("named by you")), named=True, tls=_tls_files(url, env))]
     if host := env.get("DOCKER_HOST"):
@@ -72,6 +76,15 @@ def candidates(url: str | None = None, env: Mapping[str, str] = os.environ) -> l
     for candidate in listed:
         seen.setdefault(candidate.url.replace("///var/run/", "///run/"), candidate)
     return list(seen.values())
+
+
+def _embedded() -> Candidate:
+    """This home's own engine, running from now on.
+
+    Raises:
+        CannotStart: this machine can't run it.
+    """
+    return Candidate(embedded.start().url, tr(_("the embedded engine")), named=True)
 
 
 def _tls_files(url: str, env: Mapping[str, str]) -> Path | None:
@@ -218,10 +231,22 @@ def _reason(error: BaseException, refuse: Any, limit: float) -> Refusal:
 
 
 def survey(url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Found | Refusal]:
-    """Ask every candidate, all at once; in the order of `candidates`."""
+    """Ask every candidate, all at once; in the order of `candidates`. Where nobody named an engine and none
+    answers, this home's own is started and comes last."""
     listed = candidates(url, env)
     with ThreadPoolExecutor(max_workers=max(len(listed), 1)) as pool:
-        return list(pool.map(ask, listed))
+        answers = list(pool.map(ask, listed))
+    unnamed = (url or env.get("VOLTUTOR_ENGINE") or "auto") == "auto" and not env.get("DOCKER_HOST")
+    if unnamed and not any(isinstance(answer, Found) for answer in answers):
+        try:
+            answers.append(ask(_embedded()))
+        except VoltutorError as error:
+            answers.append(
+                Refusal(
+                    embedded.NAME, tr(_("the embedded engine")), Why.CANNOT_START, (("detail", error.what),)
+                )
+            )
+    return answers
 
 
 def find(url: str | None = None, env: Mapping[str, str] = os.environ) -> Engine:

@@ -152,11 +152,12 @@ class EngineInfo:
 
     Attributes:
         id: stays the same over restarts; the journal is kept by it.
-        product: "Docker" or "Podman".
+        product: "Docker", "Podman" or "voltutor embedded engine".
         api: the version that is spoken with it.
         driver: storage driver, such as overlay2.
         backing: file system under the data root as the engine names it, or empty.
         memory: bytes.
+        warnings: what the engine itself says that it lacks.
     """
 
     id: str
@@ -172,8 +173,16 @@ class EngineInfo:
     cpus: int
     memory: int
     rootless: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def private(self) -> bool:
+        """Whether it is this learner's alone, so that nothing of anybody else can be on it."""
+        return self.product not in ("Docker", "Podman")
 
     @property
     def title(self) -> str:
-        """The engine in two words, such as "Docker 20.10"."""
+        """The engine in two words, such as "Docker 20.10"; this kit's own with its storage."""
+        if self.private:
+            return f"{self.product}, {self.driver}"
         return f"{self.product} {'.'.join(self.version.split('.')[:2])}"

@@ -2,7 +2,7 @@
 Knows no engine, and needs no registry."""
 
 from voltutor.images.archive import archive
-from voltutor.images.programs import MissingPrograms, Programs, locate
+from voltutor.images.programs import MissingPrograms, Programs, locate, unpacked
 from voltutor.images.recipe import (
     MIB,
     RECIPE_LABEL,
@@ -37,4 +37,5 @@ __all__ = [
     "locate",
     "seed_path",
     "seeded",
+    "unpacked",
 ]

@@ -24,6 +24,8 @@ PUBLISHED_PORTS = "published_ports"
 SUBPATH = "subpath"
 REFLINK = "reflink"
 DROP_CACHES = "drop_caches"
+UIDS = "uids"
+COPY_ON_WRITE = "copy_on_write"
 
 ANSWER_LIMIT = 3.0
 """Seconds that a published port has to answer."""
@@ -103,12 +105,33 @@ def _drop_caches(bench: Bench) -> Capability:
     )
 
 
+def _uids(bench: Bench) -> Capability:
+    with bench.scratch("lab") as container:
+        tried = bench.engine.run(container, ["sh", "-c", "echo > /probe && chown 1000 /probe"])
+    if tried.code == 0:
+        return Capability(UIDS, True, tr(_("a file was given to another user id")))
+    return Capability(UIDS, False, (tried.message.splitlines() or [""])[-1])
+
+
+def _copy_on_write(bench: Bench) -> Capability:
+    # A container's root is a mount of its own kind where layers are stacked by the kernel, and a plain folder's
+    # file system where they are copied (Docker's vfs driver; this kit's own engine over PRoot).
+    driver = bench.engine.info.driver
+    if driver == "vfs":
+        return Capability(
+            COPY_ON_WRITE, False, tr(_("the storage driver {driver} copies whole images"), driver=driver)
+        )
+    return Capability(COPY_ON_WRITE, True, tr(_("the storage driver is {driver}"), driver=driver))
+
+
 PROBES: dict[str, Callable[[Bench], Capability]] = {
     HOST_PATHS: _host_paths,
     PUBLISHED_PORTS: _published_ports,
     SUBPATH: _subpath,
     REFLINK: _reflink,
     DROP_CACHES: _drop_caches,
+    UIDS: _uids,
+    COPY_ON_WRITE: _copy_on_write,
 }
 
 

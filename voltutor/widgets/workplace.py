@@ -113,6 +113,8 @@ class Workplace:
         if self.bench is None:
             return str(self.trouble) if self.trouble else tr(_("No engine."))
         info = self.bench.engine.info
+        if info.private:
+            return self._private_badge()
         with contextlib.suppress(VoltutorError):
             others = cleanup.find(self.bench.engine, [self.bench.session]).others
             text = _(
@@ -121,3 +123,27 @@ class Workplace:
             )
             return tr(text, engine=info.title, **others)
         return tr(_("{engine} has gone; what you did is kept."), engine=info.title)
+
+    def _private_badge(self) -> str:
+        """The same for this home's own engine, on which all is the learner's."""
+        if self.bench is None:
+            return ""
+        info = self.bench.engine.info
+        try:
+            self.bench.engine.ping()
+        except VoltutorError:
+            return tr(_("{engine} has gone; what you did is kept."), engine=info.title)
+        texts = {
+            "overlay": _(
+                "{engine}, live: real processes on a real overlay, yours alone. No Docker was needed."
+            ),
+            "overlay-tmpfs": _(
+                "{engine}, live: real processes on a real overlay in memory, yours alone. What it holds goes when "
+                "it stops."
+            ),
+        }
+        other = _(
+            "{engine}, live, yours alone: real processes on copies. This machine allows no overlay, so what "
+            "copy-on-write costs is shown as it was recorded elsewhere."
+        )
+        return tr(texts.get(info.driver, other), engine=info.title)
