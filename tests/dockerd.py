@@ -24,8 +24,9 @@ def can_start() -> bool:
 class Dockerd:
     """One engine that a test may kill and start again; its state stays in its folder."""
 
-    def __init__(self, folder: Path, data: Path | None = None) -> None:
+    def __init__(self, folder: Path, data: Path | None = None, programs: Path | None = None) -> None:
         self.folder = folder
+        self.programs = programs
         self.data = data or folder / "data"
         self.url = f"unix://{folder}/docker.sock"
         self.process: subprocess.Popen[bytes] | None = None
@@ -52,6 +53,9 @@ class Dockerd:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, "PATH": f"{self.programs}/bin:{self.programs}/sbin:{os.environ['PATH']}"}
+                if self.programs
+                else None,
             )
         until = time.monotonic() + START_LIMIT
         while time.monotonic() < until:
@@ -103,10 +107,39 @@ class Dockerd:
         return find(self.url, {})
 
 
+def newer(folder: Path) -> Path:
+    """Docker 26.1 of Debian 13, downloaded and unpacked without installing it; the folder of its bin and sbin.
+    It runs with the machine's own runc: Debian 13's needs a newer C library than Debian 12's."""
+    for name in ("lists/partial", "cache/archives/partial", "parts", "root"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "status").touch()
+    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (folder / "sources.list").write_text(f"deb [signed-by={key}] http://deb.debian.org/debian trixie main\n")
+    options = {
+        "Dir::State": folder,
+        "Dir::State::lists": folder / "lists",
+        "Dir::Cache": folder / "cache",
+        "Dir::State::status": folder / "status",
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::sourceparts": folder / "parts",
+        "Debug::NoLocking": "1",
+        "APT::Sandbox::User": "root",
+    }
+    apt = ["apt-get", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+    subprocess.run([*apt, "update", "-qq"], check=True, timeout=120)
+    packages = folder / "cache"
+    subprocess.run(
+        [*apt, "download", "-qq", "docker.io", "containerd"], check=True, cwd=packages, timeout=300
+    )
+    for package in packages.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", package, folder / "root"], check=True)
+    return folder / "root" / "usr"
+
+
 @contextlib.contextmanager
-def dockerd(folder: Path, data: Path | None = None) -> Iterator[Dockerd]:
-    """A running dockerd for as long as the block runs."""
-    made = Dockerd(folder, data)
+def dockerd(folder: Path, data: Path | None = None, programs: Path | None = None) -> Iterator[Dockerd]:
+    """A running dockerd for as long as the block runs; from `programs`, or the machine's own."""
+    made = Dockerd(folder, data, programs)
     made.start()
     try:
         yield made

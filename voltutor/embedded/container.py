@@ -53,6 +53,7 @@ class Container:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     execs: set[str] = field(default_factory=set)
     mounted: int = 0
+    last_signal: int = 0
 
     def __post_init__(self) -> None:
         self.log = Log(self.folder / "log")

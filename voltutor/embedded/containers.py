@@ -10,25 +10,24 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from voltutor.embedded import layers, mounts, scope, words
-from voltutor.embedded.container import CREATED, EXITED, PAUSED, REMOVING, RUNNING, Container, State
+from voltutor.embedded.container import EXITED, PAUSED, REMOVING, RUNNING, Container, State
 from voltutor.embedded.database import Database
 from voltutor.embedded.errors import ApiError, BadRequest, Conflict, NotFound, NotModified, NotServed
 from voltutor.embedded.events import Events
-from voltutor.embedded.images import Image, Images
+from voltutor.embedded.execs import Execs
+from voltutor.embedded.images import Images
 from voltutor.embedded.mounts import Point
 from voltutor.embedded.ports import Forwarder
+from voltutor.embedded.settings import check_user, environment, merged, signal_number
 from voltutor.embedded.spawner import Child, ExecFailed, Spawner
 from voltutor.embedded.storage import Storage
 from voltutor.embedded.streams import Streams
 from voltutor.embedded.volumes import Volumes, tmpfs_options
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Docker's default PATH (moby, oci/defaults.go)."""
 
 DRAIN_LIMIT = 2.0
 """Seconds that output may come after a process's end, from children that PRoot let live."""
@@ -38,54 +37,11 @@ _UNSERVED_HOST = {
     "CapAdd": "added capabilities: Docker as root gives them; here every container has Docker's default set",
     "Devices": "devices: Docker as root gives them",
     "Links": "links: Docker has them",
+    "GroupAdd": "further groups: this engine has one group id; Docker has them all",
+    "StorageOpt": "a size of a container's layer: Docker has it on xfs with project quotas; here volumes have sizes",
 }
 _UNSERVED_MODES = {"PidMode": "process namespace", "IpcMode": "IPC namespace", "UTSMode": "UTS namespace"}
 _LIMITS = ("Memory", "MemorySwap", "NanoCpus", "CpuQuota", "CpuShares", "PidsLimit", "BlkioWeight")
-
-
-@dataclass
-class Exec:
-    """A further process of a container, made but not yet run, running, or ended."""
-
-    id: str
-    container: Container
-    argv: list[str]
-    env: list[str]
-    tty: bool
-    stdin: bool
-    stdout: bool
-    stderr: bool
-    cwd: str
-    user: str
-    detach_keys: str = ""
-    child: Child | None = None
-    streams: Streams | None = None
-    code: int | None = None
-    started: bool = False
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def view(self) -> dict[str, Any]:
-        """As its inspect shows it."""
-        running = self.started and self.code is None
-        return {
-            "ID": self.id,
-            "Running": running,
-            "ExitCode": self.code,
-            "ProcessConfig": {
-                "tty": self.tty,
-                "entrypoint": self.argv[0],
-                "arguments": self.argv[1:],
-                "privileged": False,
-                "user": self.user,
-            },
-            "OpenStdin": self.stdin,
-            "OpenStderr": self.stderr,
-            "OpenStdout": self.stdout,
-            "CanRemove": self.code is not None,
-            "ContainerID": self.container.id,
-            "DetachKeys": "",
-            "Pid": self.child.pid if self.child and running else 0,
-        }
 
 
 class Containers:
@@ -105,7 +61,7 @@ class Containers:
         self._images, self._volumes = images, volumes
         self._storage, self._spawner = storage, spawner
         self.by_id: dict[str, Container] = {}
-        self.execs: dict[str, Exec] = {}
+        self.execs = Execs(events, storage, spawner, self._mount_specs, self._keep)
         self._forwarders: dict[str, Forwarder] = {}
         self._watching: set[asyncio.Task[None]] = set()
         root.mkdir(exist_ok=True)
@@ -213,10 +169,12 @@ class Containers:
         image = self._images.find(str(config["Image"]))
         warnings = self._check_host(host)
         name = self._free_name(name)
-        config = merged(config, image)
+        config = merged(config, image.value.get("config") or {})
         if not [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]:
             raise BadRequest("no command specified")
-        _check_user(str(config.get("User") or ""))
+        check_user(str(config.get("User") or ""))
+        if (config.get("Healthcheck") or {}).get("Test") not in (None, [], ["NONE"]):
+            raise NotServed("health checks: Docker has them")
         id_ = words.new_id()
         config.setdefault("Hostname", "")
         config["Hostname"] = config["Hostname"] or id_[:12]
@@ -296,6 +254,8 @@ class Containers:
         ]
         if host.get("ReadonlyRootfs") and not self._storage.isolated:
             raise NotServed("a read-only root: it needs user namespaces, which are closed here")
+        log = host.get("LogConfig") or {}
+        host["LogConfig"] = {"Type": driver, "Config": log.get("Config") or {}}
         return warnings
 
     def _check_point(self, point: Point, host: Mapping[str, Any]) -> None:
@@ -375,17 +335,22 @@ class Containers:
             await self._forget_slowly(container, volumes)
 
     async def _forget_slowly(self, container: Container, volumes: bool) -> None:
-        container.state.status = REMOVING
+        before, container.state.status = container.state.status, REMOVING
         self.save(container)
-        await asyncio.to_thread(layers.remove_tree, str(container.folder))
+        self._storage.let_go(container)
+        try:
+            await asyncio.to_thread(layers.remove_tree, str(container.folder))
+        except BaseException:
+            container.state.status = before
+            self.save(container)
+            raise
         self._forget(container, volumes=volumes)
 
     def _forget(self, container: Container, *, volumes: bool) -> None:
         with self._database.together():
             self._database.delete("container", container.id)
             del self.by_id[container.id]
-            for id_ in container.execs:
-                self.execs.pop(id_, None)
+            self.execs.forget(container)
             for point in container.points:
                 volume = self._volumes.by_name.get(point.name) if point.kind == mounts.VOLUME else None
                 if volume is None:
@@ -448,7 +413,7 @@ class Containers:
             container.signal_change()
             raise
         streams.close_ends()
-        container.child = child
+        container.child, container.last_signal = child, 0
         self._forwarders[container.id] = forwarder
         container.state = State(
             RUNNING, child.pid, ticks_of(child.pid), started=words.now(), finished=container.state.finished
@@ -535,7 +500,7 @@ class Containers:
         return sorted(specs, key=lambda spec: (spec["target"].count("/"), spec["target"]))
 
     async def _watch(self, container: Container, child: Child, streams: Streams) -> None:
-        code = await child.ended
+        code = self._storage.code(container, await child.ended)
         await streams.drained(None if self._storage.isolated else DRAIN_LIMIT)
         streams.close_stdin()
         container.log.flush()
@@ -672,117 +637,6 @@ class Containers:
             await container.changed.wait()
         return container.state.exit_code
 
-    # a further process
-
-    def new_exec(self, container: Container, body: Mapping[str, Any]) -> Exec:
-        """Make one ready, without running it.
-
-        Raises:
-            Conflict: the container does not run, or is paused.
-        """
-        if not container.running:
-            raise Conflict(f"container {container.id} is not running")
-        if container.state.status == PAUSED:
-            raise Conflict(f"container {container.id} is paused, unpause the container before exec")
-        argv = [str(word) for word in body.get("Cmd") or ()]
-        if not argv:
-            raise BadRequest("No exec command specified")
-        if body.get("Privileged"):
-            raise NotServed(_UNSERVED_HOST["Privileged"])
-        user = str(body.get("User") or "")
-        _check_user(user)
-        made = Exec(
-            words.new_id(),
-            container,
-            argv,
-            [*(body.get("Env") or ())],
-            bool(body.get("Tty")),
-            bool(body.get("AttachStdin")),
-            bool(body.get("AttachStdout")),
-            bool(body.get("AttachStderr")),
-            str(body.get("WorkingDir") or container.config.get("WorkingDir") or "/"),
-            user,
-            str(body.get("DetachKeys") or ""),
-        )
-        self.execs[made.id] = made
-        container.execs.add(made.id)
-        line = " ".join(argv)
-        self._events.tell(
-            "container", f"exec_create: {line}", container.id, container.attributes(execID=made.id)
-        )
-        return made
-
-    def get_exec(self, id_: str) -> Exec:
-        """The one of this id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        if id_ not in self.execs:
-            raise NotFound(f"No such exec instance: {id_}")
-        return self.execs[id_]
-
-    async def run_exec(self, made: Exec, streams: Streams) -> None:
-        """Run it with these streams; answers when its program runs.
-
-        Raises:
-            Conflict: it ran already, or its container ended. ExecFailed.
-        """
-        container = made.container
-        if made.started:
-            raise Conflict(f"exec {made.id} has already run")
-        if not container.running or container.child is None:
-            raise Conflict(f"container {container.id} is not running")
-        made.started = True
-        made.streams = streams
-        line = " ".join(made.argv)
-        self._events.tell(
-            "container", f"exec_start: {line}", container.id, container.attributes(execID=made.id)
-        )
-        env = environment(container.config)
-        env |= _pairs(made.env)
-        if made.tty:
-            env.setdefault("TERM", "xterm")
-        hostname = str(container.config.get("Hostname") or "")
-        spec = self._storage.spec(
-            container,
-            argv=made.argv,
-            env={"HOSTNAME": hostname, **env},
-            cwd=made.cwd,
-            tty=made.tty,
-            mounts=self._mount_specs(container),
-        )
-        try:
-            made.child = await self._spawner.spawn(
-                self._storage.exec_kind,
-                spec,
-                streams.ends,
-                container.child.pidfd if self._storage.isolated else None,
-            )
-        except BaseException as error:
-            streams.abandon()
-            made.code = error.code if isinstance(error, ExecFailed) else 126
-            made.done.set()
-            raise
-        streams.close_ends()
-        streams.begin()
-        self._keep(self._watch_exec(made, made.child, streams))
-
-    async def _watch_exec(self, made: Exec, child: Child, streams: Streams) -> None:
-        code = await child.ended
-        # What the program started in the background may hold its output open for long: Docker waits for that.
-        await streams.drained(None if made.container.running else DRAIN_LIMIT)
-        streams.close_stdin()
-        child.close()
-        made.code = code
-        made.container.execs.discard(made.id)
-        made.done.set()
-        container = made.container
-        self._events.tell(
-            "container", "exec_die", container.id, container.attributes(execID=made.id, exitCode=str(code))
-        )
-        asyncio.get_running_loop().call_later(300, self.execs.pop, made.id, None)
-
     # work inside
 
     async def inside(
@@ -826,73 +680,6 @@ def _fill_one(place: str, folder: str) -> None:
     os.chmod(folder, os.lstat(place).st_mode & 0o7777)
 
 
-def merged(config: dict[str, Any], image: Image) -> dict[str, Any]:
-    """What a container runs with: its own settings over the image's (moby, runconfig/merge)."""
-    base = image.value.get("config") or {}
-    found = dict(config)
-    if not found.get("Entrypoint"):
-        if not found.get("Cmd"):
-            found["Cmd"] = base.get("Cmd")
-        if found.get("Entrypoint") is None:
-            found["Entrypoint"] = base.get("Entrypoint")
-    if found.get("Entrypoint") == [""]:
-        found["Entrypoint"] = None
-    env = _pairs(base.get("Env") or ()) | _pairs(found.get("Env") or ())
-    found["Env"] = [f"{key}={value}" for key, value in env.items()]
-    for key in ("WorkingDir", "User", "StopSignal", "StopTimeout"):
-        if not found.get(key) and base.get(key):
-            found[key] = base[key]
-    for key in ("Labels", "Volumes", "ExposedPorts"):
-        both = {**(base.get(key) or {}), **(found.get(key) or {})}
-        if both or key == "Labels":
-            found[key] = both
-    for key in ("Entrypoint", "Cmd"):
-        if isinstance(found.get(key), str):
-            found[key] = [found[key]]
-    return found
-
-
-def environment(config: Mapping[str, Any]) -> dict[str, str]:
-    """A program's variables."""
-    found = {"PATH": PATH, "HOME": "/root"}
-    if config.get("Tty"):
-        found["TERM"] = "xterm"
-    return found | _pairs(config.get("Env") or ())
-
-
-def _pairs(lines: Any) -> dict[str, str]:
-    found = {}
-    for line in lines:
-        key, equals, value = str(line).partition("=")
-        if equals:
-            found[key] = value
-    return found
-
-
-def _check_user(user: str) -> None:
-    name, _, group = user.partition(":")
-    if name not in ("", "0", "root") or group not in ("", "0", "root"):
-        raise NotServed(
-            f'user "{user}": this engine has one user id, which is root in a container; Docker has them all'
-        )
-
-
-def signal_number(text: str) -> int:
-    """A signal by name or number.
-
-    Raises:
-        BadRequest: there is no such signal.
-    """
-    if text.isdigit():
-        if 0 < int(text) < 65:
-            return int(text)
-    else:
-        name = text.upper().removeprefix("SIG")
-        with contextlib.suppress(KeyError):
-            return int(signal.Signals[f"SIG{name}"])
-    raise BadRequest(f"invalid signal: {text}")
-
-
 def ticks_of(pid: int) -> int:
     """When a process started, in clock ticks after boot; 0 where there is none (proc(5), stat)."""
     try:
@@ -914,6 +701,3 @@ def _end_leftover(state: State) -> None:
 def each_created(containers: Containers) -> Iterator[Container]:
     """Newest first."""
     yield from sorted(containers.by_id.values(), key=lambda container: container.created, reverse=True)
-
-
-__all__ = ["CREATED", "Containers", "Exec", "each_created", "environment", "merged", "signal_number"]

@@ -110,6 +110,7 @@ class Daemon:
             "SecurityOptions": ["name=rootless"],
             "Labels": self.labels(),
             "Warnings": self.warnings(),
+            "Debug": False,
             "ExperimentalBuild": False,
             "LiveRestoreEnabled": False,
             "IndexServerAddress": "",

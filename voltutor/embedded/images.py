@@ -12,15 +12,16 @@ import io
 import json
 import secrets
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from voltutor.embedded import layers, words
+from voltutor.embedded import layers, record, words
 from voltutor.embedded.database import Database
 from voltutor.embedded.errors import ApiError, BadRequest, Conflict, NotFound
 from voltutor.embedded.events import Events
+from voltutor.embedded.record import Recorder
 
 JSON_AT_MOST = 8 << 20
 """Bytes of a config or a manifest in an archive."""
@@ -68,7 +69,9 @@ class Images:
         self.architecture = architecture
         self.layers: dict[str, Layer] = {}
         self.by_id: dict[str, Image] = {}
-        root.mkdir(exist_ok=True)
+        self._records = root.parent / "r"
+        for folder in (root, self._records):
+            folder.mkdir(exist_ok=True)
         for diff_id, document in database.all("layer").items():
             self.layers[diff_id] = Layer(diff_id, **document)
         for id_, document in database.all("image").items():
@@ -76,7 +79,7 @@ class Images:
         kept = {layer.folder for layer in self.layers.values()}
         for folder in root.iterdir():
             if folder.name not in kept:
-                layers.remove_tree(str(folder))
+                self._erase(folder.name)
 
     # looking
 
@@ -195,17 +198,30 @@ class Images:
         folder.chmod(0o755)
         try:
             plain = _Plain(source)
-            layers.unpack(plain, str(folder), layer=True)
+            recorder = Recorder(plain, self._record(folder.name))
+            layers.unpack(recorder, str(folder), layer=True, recorder=recorder)
+            while recorder.read(layers.CHUNK):
+                pass
+            recorder.close()
+            if not recorder.whole:
+                self._record(folder.name).unlink()
             digest = plain.drain()
         except BaseException:
-            layers.remove_tree(str(folder))
+            self._erase(folder.name)
             raise
         return Layer(digest, folder.name, layers.size(str(folder)))
+
+    def _record(self, folder: str) -> Path:
+        return self._records / folder
+
+    def _erase(self, folder: str) -> None:
+        layers.remove_tree(str(self._root / folder))
+        self._record(folder).unlink(missing_ok=True)
 
     def drop(self, layer: Layer) -> None:
         """A layer that no image came to have."""
         if self.layers.get(layer.diff_id) is not layer:
-            layers.remove_tree(str(self._root / layer.folder))
+            self._erase(layer.folder)
 
     def add(self, config: bytes, made: Iterable[Layer], tags: Iterable[str], parent: str = "") -> Image:
         """An image with the layers just made, or there already; its names move here from where they were."""
@@ -213,7 +229,7 @@ class Images:
         with self._database.together():
             for layer in made:
                 if layer.diff_id in self.layers:
-                    layers.remove_tree(str(self._root / layer.folder))
+                    self._erase(layer.folder)
                     continue
                 self.layers[layer.diff_id] = layer
                 self._database.put("layer", layer.diff_id, {"folder": layer.folder, "size": layer.size})
@@ -243,7 +259,7 @@ class Images:
             if diff_id not in held:
                 layer = self.layers.pop(diff_id)
                 self._database.delete("layer", diff_id)
-                layers.remove_tree(str(self._root / layer.folder))
+                self._erase(layer.folder)
 
     # load and import
 
@@ -438,8 +454,8 @@ class Images:
     def save(self, refs: list[str]) -> Iterator[bytes]:
         """An archive as `docker image save` writes it, in pieces; in a thread.
 
-        A layer that came from elsewhere is packed anew, so its digest, and with it the image's id, may differ
-        from what was loaded; names, content and settings are the same.
+        A layer comes out as it came in. Where its tar had a path twice it is packed anew, so its digest, and
+        with it the image's id, differs from what was loaded; names, content and settings are the same.
         """
         chosen: dict[str, tuple[Image, list[str]]] = {}
         for ref in refs:
@@ -451,15 +467,7 @@ class Images:
         for image, tags in chosen.values():
             for diff_id in image.diff_ids:
                 if diff_id not in packed:
-                    root = str(self._root / self.layers[diff_id].folder)
-                    length, digest = 0, hashlib.sha256()
-                    for piece in layers.pack(root):
-                        length += len(piece)
-                        digest.update(piece)
-                    packed[diff_id] = f"sha256:{digest.hexdigest()}"
-                    yield _file_header(f"{digest.hexdigest()}/layer.tar", length)
-                    yield from layers.pack(root)
-                    yield bytes(-length % layers.BLOCK)
+                    packed[diff_id] = yield from self._layer(diff_id)
             value = image.value
             renamed = [packed[diff_id] for diff_id in image.diff_ids]
             config = image.config.encode()
@@ -472,11 +480,34 @@ class Images:
                 {
                     "Config": name,
                     "RepoTags": tags or None,
-                    "Layers": [f"{d.removeprefix('sha256:')}/layer.tar" for d in renamed],
+                    "Layers": [_layer_name(diff_id) for diff_id in renamed],
                 }
             )
         yield from _file("manifest.json", json.dumps(manifest).encode())
         yield bytes(2 * layers.BLOCK)
+
+    def _layer(self, diff_id: str) -> Generator[bytes, None, str]:
+        """One layer as a member of an archive; the digest that it has there."""
+        folder = self.layers[diff_id].folder
+        root, recorded = str(self._root / folder), self._record(folder)
+        if recorded.exists():
+            length = record.length(recorded)
+            yield _file_header(_layer_name(diff_id), length)
+            yield from record.replay(recorded, root)
+        else:
+            length, digest = 0, hashlib.sha256()
+            for piece in layers.pack(root):
+                length += len(piece)
+                digest.update(piece)
+            diff_id = f"sha256:{digest.hexdigest()}"
+            yield _file_header(_layer_name(diff_id), length)
+            yield from layers.pack(root)
+        yield bytes(-length % layers.BLOCK)
+        return diff_id
+
+
+def _layer_name(diff_id: str) -> str:
+    return f"{diff_id.removeprefix('sha256:')}/layer.tar"
 
 
 def _flat(path: str) -> str:

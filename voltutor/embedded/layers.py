@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol
 
 from voltutor.embedded import scope
 from voltutor.embedded.errors import ApiError, BadRequest
+from voltutor.embedded.record import Recorder
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -65,34 +66,38 @@ def is_opaque(path: str) -> bool:
 
 
 def unpack(
-    source: Readable, root: str, at: str = "/", *, layer: bool = False, keep_folders: bool = False
+    source: Readable,
+    root: str,
+    at: str = "/",
+    *,
+    layer: bool = False,
+    keep_folders: bool = False,
+    recorder: Recorder | None = None,
 ) -> None:
     """Unpack a tar, compressed or not, under `at` inside `root`; `layer` turns whiteout names into whiteouts.
 
     Nothing outside the root is written, whatever the names and links in the archive say. Owners are not kept:
     one user has one id. Device nodes are left out, as every engine in a user namespace does. `keep_folders`
-    refuses to replace a folder by something else or the other way round.
+    refuses to replace a folder by something else or the other way round. `recorder`, through which `source`
+    then reads a plain tar, is told where each file's content is.
 
     Raises:
         BadRequest: it is no tar, or one that breaks off, or a name leads outside.
         ApiError: the disk would be full.
     """
-    space = _Space(root)
-    folders: list[tuple[str, tarfile.TarInfo]] = []
+    work = _Unpacking(root, at, layer, keep_folders, recorder)
+    mode = "r|" if recorder else "r|*"
     try:
-        with tarfile.open(fileobj=source, mode="r|*", bufsize=CHUNK) as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=source, mode=mode, bufsize=CHUNK) as archive:  # type: ignore[call-overload]
             for member in archive:
-                _member(archive, member, root, at, space, folders, layer, keep_folders)
+                work.member(archive, member)
     except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
         raise BadRequest(f"the archive can't be read: {error or type(error).__name__}") from error
     except OSError as error:
         if error.errno is None:  # what a decompressor raises for a damaged stream
             raise BadRequest(f"the archive can't be read: {error}") from error
         raise
-    # Only now: a folder may be closed to writing, and what is written into it renews its time.
-    for path, member in reversed(folders):
-        if scope.is_folder(path):
-            _dress(path, member)
+    work.finish()
 
 
 class _Space:
@@ -108,63 +113,90 @@ class _Space:
                 raise ApiError(f"no space left for the archive (less than {RESERVE >> 20} MiB would be free)")
 
 
-def _member(
-    archive: tarfile.TarFile,
-    member: tarfile.TarInfo,
-    root: str,
-    at: str,
-    space: _Space,
-    folders: list[tuple[str, tarfile.TarInfo]],
-    layer: bool,
-    keep_folders: bool,
-) -> None:
-    parts = [part for part in member.name.split("/") if part not in ("", ".")]
-    if ".." in parts or "\0" in member.name:
-        raise BadRequest(f"invalid path in the archive: {member.name!r} leads outside")
-    if member.ischr() or member.isblk():
-        return
-    parent = scope.make_folder(root, "/".join([at, *parts[:-1]]))
-    if not scope.is_folder(parent):
-        raise BadRequest(f"invalid path in the archive: {member.name!r} lies below a file")
-    if not parts:
-        if layer:
-            folders.append((root, member))
-        return
-    name = parts[-1]
-    path = f"{parent}/{name}"
-    if layer and name == OPAQUE:
-        os.setxattr(parent, OPAQUE_XATTR, b"y")
-        return
-    if layer and name.startswith(WHITEOUT):
-        gone = f"{parent}/{name.removeprefix(WHITEOUT)}"
-        _make_way(gone)
-        os.mknod(gone, stat.S_IFCHR | 0o600, os.makedev(0, 0))
-        return
-    there = scope.is_folder(path)
-    if keep_folders and os.path.lexists(path) and there != member.isdir():
-        kinds = ("a directory", "a non-directory")
-        raise BadRequest(f"cannot overwrite {kinds[not there]} with {kinds[there]}: {'/'.join(parts)}")
-    if not (there and member.isdir()):
+class _Unpacking:
+    """One archive being unpacked."""
+
+    def __init__(
+        self, root: str, at: str, layer: bool, keep_folders: bool, recorder: Recorder | None
+    ) -> None:
+        self._root, self._at, self._layer, self._keep_folders = root, at, layer, keep_folders
+        self._recorder = recorder
+        self._space = _Space(root)
+        self._folders: list[tuple[str, tarfile.TarInfo]] = []
+
+    def finish(self) -> None:
+        """Only now folders: one may be closed to writing, and what is written into it renews its time."""
+        for path, member in reversed(self._folders):
+            if scope.is_folder(path):
+                _dress(path, member)
+
+    def member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Put one member in its place."""
+        parts = [part for part in member.name.split("/") if part not in ("", ".")]
+        if ".." in parts or "\0" in member.name:
+            raise BadRequest(f"invalid path in the archive: {member.name!r} leads outside")
+        if member.ischr() or member.isblk():
+            return
+        parent = scope.make_folder(self._root, "/".join([self._at, *parts[:-1]]))
+        if not scope.is_folder(parent):
+            raise BadRequest(f"invalid path in the archive: {member.name!r} lies below a file")
+        if not parts:
+            if self._layer:
+                self._folders.append((self._root, member))
+            return
+        if self._layer and parts[-1].startswith(WHITEOUT):
+            self._white_out(parent, parts[-1])
+            return
+        path = f"{parent}/{parts[-1]}"
+        there = scope.is_folder(path)
+        if self._keep_folders and os.path.lexists(path) and there != member.isdir():
+            kinds = ("a directory", "a non-directory")
+            raise BadRequest(f"cannot overwrite {kinds[not there]} with {kinds[there]}: {'/'.join(parts)}")
+        if not (there and member.isdir()):
+            self._clear(path)
+        if member.isdir():
+            if not there:
+                os.mkdir(path)
+            self._folders.append((path, member))
+        elif member.islnk():
+            self._link(member, path)
+        else:
+            self._make(archive, member, path)
+            _dress(path, member)
+
+    def _clear(self, path: str) -> None:
+        # What was recorded by its place must keep it: such an archive is saved packed anew.
+        if self._recorder and os.path.lexists(path):
+            self._recorder.spoil()
         _make_way(path)
-    if member.isdir():
-        if not there:
-            os.mkdir(path)
-        folders.append((path, member))
-        return
-    if member.issym():
-        os.symlink(member.linkname, path)
-    elif member.islnk():
-        target = scope.resolve(root, f"{at}/{member.linkname}", last=False)
-        source = root.rstrip("/") + target
+
+    def _white_out(self, parent: str, name: str) -> None:
+        if name == OPAQUE:
+            os.setxattr(parent, OPAQUE_XATTR, b"y")
+            return
+        gone = name.removeprefix(WHITEOUT)
+        if gone in ("", ".", "..") or gone.startswith(WHITEOUT):
+            raise BadRequest(f"invalid whiteout in the archive: {name!r}")
+        self._clear(f"{parent}/{gone}")
+        os.mknod(f"{parent}/{gone}", stat.S_IFCHR | 0o600, os.makedev(0, 0))
+
+    def _link(self, member: tarfile.TarInfo, path: str) -> None:
+        target = scope.resolve(self._root, f"{self._at}/{member.linkname}", last=False)
+        source = self._root.rstrip("/") + target
         if not os.path.lexists(source) or scope.is_folder(source):
             raise BadRequest(f"invalid link in the archive: {member.linkname!r} is no file of it")
         os.link(source, path, follow_symlinks=False)
-        return
-    elif member.isfifo():
-        os.mkfifo(path)
-    else:
-        _write(archive, member, path, space)
-    _dress(path, member)
+
+    def _make(self, archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+        if member.issym():
+            os.symlink(member.linkname, path)
+        elif member.isfifo():
+            os.mkfifo(path)
+        else:
+            if self._recorder and member.size and not member.issparse():
+                inside = path.removeprefix(self._root.rstrip("/") + "/")
+                self._recorder.content(member.offset_data, member.size, inside)
+            _write(archive, member, path, self._space)
 
 
 def _make_way(path: str) -> None:
@@ -183,11 +215,13 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, space: 
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb", 0) as file:
         if member.issparse():
+            # The pieces lie one after the other in the archive; read as a file, the holes would be made up.
+            stream: Any = archive.fileobj
+            stream.seek(member.offset_data)
             spans: Any = member.sparse  # (start, length) each; typeshed takes it for bytes
             for start, length in spans:
-                content.seek(start)
                 file.seek(start)
-                _copy(content, file, length, space)
+                _copy(stream, file, length, space)
             file.truncate(member.size)
         else:
             _copy(content, file, member.size, space)
@@ -300,7 +334,8 @@ def _content(path: str, size: int) -> Iterator[bytes]:
                 data = bytes(min(CHUNK, left))
             left -= len(data)
             yield data
-    yield bytes(-size % BLOCK)
+    if size % BLOCK:
+        yield bytes(-size % BLOCK)
 
 
 def pack_changes(merged: str, found: list[Change]) -> Iterator[bytes]:
@@ -524,9 +559,10 @@ def remove_tree(path: str) -> None:
                 if scope.is_folder(folder):
                     os.chmod(folder, 0o700)
         if scope.is_folder(at):
-            shutil.rmtree(at)
+            remove_tree(at)
         else:
-            os.unlink(at)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(at)
 
     def old_style(
         function: Callable[..., object], at: str, info: tuple[object, BaseException, object]

@@ -228,11 +228,28 @@ def _missing(spec: Spec) -> NotFound:
     return NotFound(f"Could not find the file {spec['path']} in container {spec['container']}")
 
 
+def _base(root: str, spec: Spec, inside_path: str) -> tuple[str, str]:
+    """The tree that an inside path lies in, and the path in it: without mounts of our own, what is mounted at its
+    place lies elsewhere."""
+    if not spec["chroot"]:
+        for item in reversed(spec["mounts"]):
+            target = item["target"].rstrip("/")
+            if inside_path == target or inside_path.startswith(target + "/"):
+                return item["source"], inside_path.removeprefix(target) or "/"
+    return root, inside_path
+
+
+def _place(root: str, spec: Spec, inside_path: str) -> str:
+    base, rest = _base(root, spec, inside_path)
+    return base.rstrip("/") + rest if rest != "/" else base
+
+
 def _find(root: str, spec: Spec) -> str:
     """Where the path lies; the last link is followed only where a slash or a dot stands behind it."""
     path = spec["path"]
     follow = path.endswith(("/", "/."))
-    found = root.rstrip("/") + scope.resolve(root, path, last=follow)
+    inside_path = scope.resolve(root, path, last=follow, through=lambda at: _place(root, spec, at))
+    found = _place(root, spec, inside_path)
     if not os.path.lexists(found) or (follow and not os.path.isdir(found)):
         raise _missing(spec)
     return found
@@ -244,7 +261,7 @@ def _stat(root: str, spec: Spec) -> dict[str, Any]:
     link = ""
     if stat.S_ISLNK(info.st_mode):
         link = scope.resolve(root, found.removeprefix(root.rstrip("/")))
-    name = os.path.basename(scope.clean(spec["path"])) or "/"
+    name = _shown(spec["path"])
     return {
         "name": name,
         "size": info.st_size,
@@ -254,13 +271,18 @@ def _stat(root: str, spec: Spec) -> dict[str, Any]:
     }
 
 
+def _shown(path: str) -> str:
+    """The name that a path's own entry has in an archive: a dot stands for a folder's content."""
+    return "." if path.endswith("/.") else os.path.basename(scope.clean(path)) or "/"
+
+
 def _get(root: str, spec: Spec) -> None:
     found = _find(root, spec)
     folder, name = os.path.split(found.rstrip("/"))
-    shown = os.path.basename(scope.clean(spec["path"]))
+    shown = _shown(spec["path"])
     with os.fdopen(1, "wb", layers.CHUNK, closefd=False) as out, contextlib.suppress(BrokenPipeError):
         if spec["path"].endswith("/.") or not name:
-            pieces = layers.pack(found, layer=False, prefix=shown or "./")
+            pieces = layers.pack(found, layer=False, prefix=shown)
         else:
             pieces = layers.pack(folder or "/", layer=False, only=name, prefix=shown)
         for piece in pieces:
@@ -268,8 +290,9 @@ def _get(root: str, spec: Spec) -> None:
 
 
 def _put(root: str, spec: Spec) -> None:
-    inside_path = scope.resolve(root, spec["path"])
-    found = root.rstrip("/") + inside_path
+    inside_path = scope.resolve(root, spec["path"], through=lambda at: _place(root, spec, at))
+    found = _place(root, spec, inside_path)
+    base, rest = _base(root, spec, inside_path)
     if not os.path.lexists(found):
         raise _missing(spec)
     if not os.path.isdir(found):
@@ -279,7 +302,7 @@ def _put(root: str, spec: Spec) -> None:
         if not item["rw"] and (inside_path == target or inside_path.startswith(target.rstrip("/") + "/")):
             raise Forbidden("mounted volume is marked read-only")
     with os.fdopen(0, "rb", layers.CHUNK, closefd=False) as source:
-        layers.unpack(source, root, inside_path, keep_folders=spec["keep_folders"])
+        layers.unpack(source, base, rest, keep_folders=spec["keep_folders"])
         while source.read(layers.CHUNK):  # what follows the end of the archive
             pass
 

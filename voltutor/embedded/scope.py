@@ -64,7 +64,7 @@ def make_folder(root: str, path: str, mode: int = 0o755) -> str:
             if not os.path.lexists(at):
                 os.mkdir(at)
                 os.chmod(at, mode)
-    return at
+    return at or "/"
 
 
 def is_folder(path: str) -> bool:

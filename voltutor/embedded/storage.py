@@ -4,6 +4,7 @@ or copies run by PRoot. Each that was refused keeps its reason and the line that
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 
 from voltutor.embedded import kernel, layers, scope
 from voltutor.embedded.container import Container
+from voltutor.embedded.spawner import ExecFailed
 
 OVERLAY, OVERLAY_TMPFS, VFS = "overlay", "overlay-tmpfs", "vfs"
 KINDS = (OVERLAY, OVERLAY_TMPFS, VFS)
@@ -288,8 +290,20 @@ class Storage:
 
     def umount(self, container: Container) -> None:
         """No longer needed by one of those who mounted it."""
+        if container.mounted == 0:  # it was let go of already
+            return
         container.mounted -= 1
-        if self.isolated and container.mounted == 0:
+        if container.mounted == 0:
+            self._umount(container)
+
+    def let_go(self, container: Container) -> None:
+        """It is to be removed: whoever still looks at its root keeps what is open, and finds nothing more."""
+        if container.mounted:
+            container.mounted = 0
+            self._umount(container)
+
+    def _umount(self, container: Container) -> None:
+        if self.isolated:
             with contextlib.suppress(OSError):
                 kernel.umount(f"c/{container.folder.name}/m")
 
@@ -358,6 +372,7 @@ class Storage:
                 Path(target).touch()
             source = item["source"] + (f"/{item['subpath']}" if item.get("subpath") else "")
             binds += ["-b", f"{source}:{inside}"]
+        _look_up(root, words["argv"][0], words["env"].get("PATH", ""), words["cwd"])
         for device in ("/dev", "/proc", "/sys"):
             binds += ["-b", device]
         program = [str(proot()), "-0", "-r", root, *binds, "-w", words["cwd"], *words["argv"]]
@@ -370,11 +385,18 @@ class Storage:
         if self.isolated:
             container.child.kill(number)
             return
+        container.last_signal = number
         # PRoot is the first process; the program is its child, and a KILL must end them all.
         for pid in self.processes(container)[::-1]:
             if pid != container.child.pid or number == 9:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
+
+    def code(self, container: Container, code: int) -> int:
+        """The exit code as Docker counts: PRoot says 255 for whatever a signal ended."""
+        if not self.isolated and code == 255 and container.last_signal:
+            return 128 + container.last_signal
+        return code
 
     def processes(self, container: Container) -> list[int]:
         """The pids on this machine of all its processes, the first one first."""
@@ -393,6 +415,25 @@ class Storage:
                             found.append(int(name))
             return sorted(found, key=lambda pid: pid != first)
         return []
+
+
+def _look_up(root: str, program: str, path: str, cwd: str) -> None:
+    """Whether a program is there to be executed: PRoot would only say so in its output.
+
+    Raises:
+        ExecFailed: it is not.
+    """
+    places = [program if program.startswith("/") else f"{cwd}/{program}"]
+    if "/" not in program:
+        places = [f"{folder}/{program}" for folder in path.split(":") if folder]
+    code = errno.ENOENT
+    for place in places:
+        found = root + scope.resolve(root, place)
+        if os.path.isfile(found):
+            if os.access(found, os.X_OK):
+                return
+            code = errno.EACCES
+    raise ExecFailed(program, code)
 
 
 def _tree(first: int) -> list[int]:

@@ -16,8 +16,10 @@ from voltutor.embedded import filters, words
 from voltutor.embedded.api import hijack
 from voltutor.embedded.api.http import answer, body, daemon, nothing, pump_out, streamed, truth
 from voltutor.embedded.container import Container
-from voltutor.embedded.containers import Exec, each_created, signal_number
+from voltutor.embedded.containers import each_created
 from voltutor.embedded.errors import ApiError, BadRequest, Conflict
+from voltutor.embedded.execs import Exec
+from voltutor.embedded.settings import signal_number
 from voltutor.embedded.spawner import ExecFailed
 from voltutor.embedded.streams import STDERR, STDOUT, Streams, settle
 
@@ -38,7 +40,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
     """`docker container ls`."""
     wanted = filters.parse(request.query.get("filters"), _LIST_FILTERS)
     engine = daemon(request)
-    limit = int(request.query.get("limit") or 0)
+    limit = max(int(request.query.get("limit") or 0), 0)  # docker-py sends -1 for all
     everything = truth(request, "all") or limit > 0 or any(key in wanted for key in ("status", "exited"))
     chosen = []
     for container in each_created(engine.containers):
@@ -371,18 +373,18 @@ def _size(request: web.Request) -> tuple[int, int]:
 
 async def exec_create(request: web.Request) -> web.StreamResponse:
     """The first half of `docker container exec`."""
-    made = daemon(request).containers.new_exec(_container(request), await body(request))
+    made = daemon(request).containers.execs.create(_container(request), await body(request))
     return answer({"Id": made.id}, 201)
 
 
 async def exec_inspect(request: web.Request) -> web.StreamResponse:
     """How a further process fares."""
-    return answer(daemon(request).containers.get_exec(request.match_info["id"]).view())
+    return answer(daemon(request).containers.execs.get(request.match_info["id"]).view())
 
 
 async def exec_resize(request: web.Request) -> web.StreamResponse:
     """The size of its terminal."""
-    made = daemon(request).containers.get_exec(request.match_info["id"])
+    made = daemon(request).containers.execs.get(request.match_info["id"])
     size = _size(request)
     if made.streams and made.code is None:
         made.streams.resize(*size)
@@ -392,7 +394,7 @@ async def exec_resize(request: web.Request) -> web.StreamResponse:
 async def exec_start(request: web.Request) -> web.StreamResponse:
     """The second half of `docker container exec`."""
     engine = daemon(request)
-    made: Exec = engine.containers.get_exec(request.match_info["id"])
+    made: Exec = engine.containers.execs.get(request.match_info["id"])
     wanted = await body(request)
     if made.started:
         raise Conflict(f"exec {made.id} has already run")
@@ -401,20 +403,21 @@ async def exec_start(request: web.Request) -> web.StreamResponse:
         streams.resize(int(size[0]), int(size[1]))
     if wanted.get("Detach"):
         try:
-            await engine.containers.run_exec(made, streams)
+            await engine.containers.execs.run(made, streams)
         except ExecFailed as error:
             raise BadRequest(f"OCI runtime exec failed: exec failed: {error.message}") from error
         return nothing(200)
     if not made.container.running:
         raise Conflict(f"container {made.container.id} is not running")
-    connection = await hijack.take(request, tty=made.tty)
+    # What the start says decides how its output is framed, as in Docker; how it is made, the exec's own setting.
+    connection = await hijack.take(request, tty=bool(wanted.get("Tty")))
     connection.channels = {
         channel for channel, wants in ((STDOUT, made.stdout), (STDERR, made.stderr)) if wants
     }
     streams.readers.append(connection)
     feeding = None
     try:
-        await engine.containers.run_exec(made, streams)
+        await engine.containers.execs.run(made, streams)
     except ApiError as error:
         # The connection is the client's already: the reason goes where the output would.
         with contextlib.suppress(ConnectionError):

@@ -75,7 +75,8 @@ class Connection:
                         await streams.feed(data[:at])
                         self.detached.set()
                         return
-                    held = data[-1:] if keys.startswith(data[-1:]) and len(keys) > 1 else b""
+                    starts = (keys[:count] for count in range(len(keys) - 1, 0, -1))
+                    held = next((start for start in starts if data.endswith(start)), b"")
                     data = data[: len(data) - len(held)]
                 await streams.feed(data)
         if once:

@@ -63,7 +63,21 @@ async def body(request: web.Request) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise BadRequest("invalid JSON: an object is needed")
-    return value
+    # Go takes keys in any case, and docker-py relies on it in places.
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        found[_KEYS.get(key.lower()) or key] = item
+    return found
+
+
+_KEYS = {
+    key.lower(): key
+    for key in (
+        "AttachStderr", "AttachStdin", "AttachStdout", "Cmd", "ConsoleSize", "Detach", "DetachKeys", "Driver",
+        "DriverOpts", "Entrypoint", "Env", "HostConfig", "Image", "Labels", "Name", "Tty", "User", "WorkingDir",
+    )
+}  # fmt: skip
+"""The keys of the bodies that are decoded here, by their lower case."""
 
 
 def answer(value: Any, status: int = 200) -> web.Response:
@@ -97,7 +111,9 @@ async def speak_docker(request: web.Request, handler: Handler) -> web.StreamResp
         if version < least:
             named = f"client version {version[0]}.{version[1]}"
             raise BadRequest(f"{named} is too old. Minimum supported API version is {API_LEAST}")
-        response = await handler(request)
+        work = handler(request)
+        # A client that goes away ends what streams to it; what changes something is finished.
+        response = await (work if request.method == "GET" or _streams(request.path) else asyncio.shield(work))
     except ApiError as error:
         response = refusal(error.status, error.message)
     except NotModified:
@@ -119,6 +135,10 @@ async def speak_docker(request: web.Request, handler: Handler) -> web.StreamResp
         request.app.logger.exception("in %s %s", request.method, request.path)
         response = refusal(500, f"{type(error).__name__}: {error}")
     return response
+
+
+def _streams(path: str) -> bool:
+    return path.endswith(("/wait", "/attach")) or "/exec/" in path
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -164,10 +184,7 @@ class Incoming:
 
 async def from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Pieces that a thread makes, each when it is asked for."""
-    while True:
-        piece = await asyncio.to_thread(next, pieces, b"")
-        if not piece:
-            return
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece
 
 

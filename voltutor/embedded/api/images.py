@@ -13,7 +13,7 @@ from aiohttp import web
 
 from voltutor.embedded import filters, words
 from voltutor.embedded.api.http import Incoming, answer, body, daemon, from_thread, nothing, streamed, truth
-from voltutor.embedded.errors import BadRequest, NotFound, NotServed
+from voltutor.embedded.errors import ApiError, BadRequest, NotFound, NotServed
 from voltutor.embedded.images import Image, full_config
 
 NO_REGISTRY = (
@@ -101,7 +101,10 @@ async def prune(request: web.Request) -> web.StreamResponse:
 async def load(request: web.Request) -> web.StreamResponse:
     """`docker image load`. The headers leave before the archive has passed, as the progress would."""
     engine = daemon(request)
-    unpacked = await asyncio.to_thread(engine.images.unpack_archive, Incoming(request))
+    try:
+        unpacked = await asyncio.to_thread(engine.images.unpack_archive, Incoming(request))
+    except ApiError as error:  # Docker's headers have left by then, so that its errors come in the stream
+        return answer({"errorDetail": {"message": error.message}, "error": error.message})
     images = engine.images.loaded(unpacked)
     response = await streamed(request, "application/json")
     for image, (_config, _layers, tags) in zip(images, unpacked, strict=True):
@@ -128,8 +131,10 @@ async def create(request: web.Request) -> web.StreamResponse:
     """`docker image import`; `docker image pull` is refused."""
     query = request.query
     if query.get("fromImage"):
-        name = f"{query['fromImage']}:{query.get('tag') or 'latest'}"
-        raise NotFound(f"pull access denied for {name}: {NO_REGISTRY}")
+        wanted = query.get("tag") or "latest"
+        name = f"{query['fromImage']}{'@' if ':' in wanted else ':'}{wanted}"
+        denied = "repository does not exist or may require 'docker login'"  # the words that clients look for
+        raise NotFound(f"pull access denied for {name}, {denied}: {NO_REGISTRY}")
     if query.get("fromSrc") != "-":
         raise NotServed("import from an address: fetch the archive, and import it from a file")
     images = daemon(request).images
@@ -137,14 +142,18 @@ async def create(request: web.Request) -> web.StreamResponse:
         full_config({}), [line for text in query.getall("changes", []) for line in text.splitlines()]
     )
     message = query.get("message", "")
-    target = f"{query['repo']}:{query.get('tag') or 'latest'}" if query.get("repo") else ""
-    if target:
-        words.reference(target)
+    target = _target(request)
     layer = await asyncio.to_thread(images.add_layer, Incoming(request))
     text = images.new_config(config, None, layer, "", message or "Imported from -")
     image = images.add(text, [layer], [target] if target else [])
     daemon(request).events.tell("image", "import", image.id, {"name": image.id})
     return answer({"status": image.id})
+
+
+def _target(request: web.Request) -> str:
+    """The name that an image gets; some clients send its tag with it."""
+    repository, tag_ = request.query.get("repo", ""), request.query.get("tag", "")
+    return words.reference(f"{repository}:{tag_}" if tag_ else repository) if repository else ""
 
 
 async def commit(request: web.Request) -> web.StreamResponse:
@@ -157,16 +166,14 @@ async def commit(request: web.Request) -> web.StreamResponse:
     if config.get("Hostname") == container.id[:12]:
         config["Hostname"] = ""
     config = changed(config, [line for text in query.getall("changes", []) for line in text.splitlines()])
-    target = f"{query['repo']}:{query.get('tag') or 'latest'}" if query.get("repo") else ""
-    if target:
-        words.reference(target)
+    target = _target(request)
     pauses = truth(request, "pause", True) and container.state.status == "running"
     if pauses:
         engine.containers.pause(container)
     try:
         layer = await asyncio.to_thread(engine.images.add_layer, engine.storage.pack_changes(container))
     finally:
-        if pauses:
+        if pauses and container.state.status == "paused":  # it may have been killed meanwhile
             engine.containers.unpause(container)
     text = engine.images.new_config(
         config, parent, layer, " ".join(container.argv), query.get("comment", ""), query.get("author", "")

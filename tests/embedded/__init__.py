@@ -1,0 +1,1 @@
+"""The embedded engine by itself: what no contract with Docker tells."""
