@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,24 +22,28 @@ class Embedded:
     def __init__(self, folder: Path, storage: str = "overlay", prefix: tuple[str, ...] = ()) -> None:
         self.folder, self.storage, self.prefix = folder, storage, prefix
         self.socket = folder / "run" / "docker.sock"
+        self.log = folder.with_name(f"{folder.name}.log")
         self.url = f"unix://{self.socket}"
+        self.python = sys.executable
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "voltutor.embedded", str(self.folder), "--idle", "0"]
-        with (self.folder / "log").open("ab") as log:
+        if not self.prefix:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        command = [self.python, "-m", "voltutor.embedded", str(self.folder), "--idle", "0"]
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, *command, "--storage", self.storage], stdout=log, stderr=log
+                [*self.prefix, *command, "--storage", self.storage], stdout=log, stderr=log, cwd="/"
             )
         until = time.monotonic() + START_LIMIT
         while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError, ValueError):
-                if json.loads((self.folder / "engine.json").read_text()) and self.socket.is_socket():
-                    return
+            # What a killed one left tells of that one.
+            with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self.socket))
+                return
             time.sleep(0.02)
-        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+        raise RuntimeError(self.log.read_text()[-2000:])
 
     @property
     def pid(self) -> int:
@@ -68,7 +73,7 @@ class Embedded:
 
     def complaints(self) -> str:
         """What it logged: nothing, where all is well."""
-        return (self.folder / "log").read_text()
+        return self.log.read_text()
 
 
 @contextlib.contextmanager

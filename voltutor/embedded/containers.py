@@ -23,7 +23,7 @@ from voltutor.embedded.execs import Execs
 from voltutor.embedded.images import Images
 from voltutor.embedded.mounts import Point
 from voltutor.embedded.ports import Forwarder
-from voltutor.embedded.settings import check_user, environment, merged, signal_number
+from voltutor.embedded.settings import check_shape, check_user, environment, merged, signal_number
 from voltutor.embedded.spawner import Child, ExecFailed, Spawner
 from voltutor.embedded.storage import Storage
 from voltutor.embedded.streams import Streams
@@ -163,7 +163,12 @@ class Containers:
             Conflict: the name is taken. BadRequest, NotServed.
         """
         config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
-        host = dict(body.get("HostConfig") or {})
+        host = body.get("HostConfig") or {}
+        if not isinstance(host, dict):
+            raise BadRequest("invalid JSON: HostConfig must be an object")
+        check_shape(config)
+        check_shape(host)
+        host = dict(host)
         if not config.get("Image"):
             raise BadRequest("no image specified: config.Image is empty")
         image = self._images.find(str(config["Image"]))

@@ -11,7 +11,7 @@ from voltutor.embedded import words
 from voltutor.embedded.container import PAUSED, Container
 from voltutor.embedded.errors import BadRequest, Conflict, NotFound, NotServed
 from voltutor.embedded.events import Events
-from voltutor.embedded.settings import check_user, environment, pairs
+from voltutor.embedded.settings import check_shape, check_user, environment, pairs
 from voltutor.embedded.spawner import Child, ExecFailed, Spawner
 from voltutor.embedded.storage import Storage
 from voltutor.embedded.streams import Streams
@@ -98,6 +98,7 @@ class Execs:
             raise Conflict(f"container {container.id} is not running")
         if container.state.status == PAUSED:
             raise Conflict(f"container {container.id} is paused, unpause the container before exec")
+        check_shape(body)
         argv = [str(word) for word in body.get("Cmd") or ()]
         if not argv:
             raise BadRequest("No exec command specified")

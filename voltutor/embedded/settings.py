@@ -13,6 +13,32 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's default PATH (moby, oci/defaults.go)."""
 
 
+_LISTS = ("Env", "Cmd", "Entrypoint", "Binds", "VolumesFrom")
+_OBJECTS = ("Labels", "Volumes", "ExposedPorts", "Tmpfs", "PortBindings", "LogConfig", "RestartPolicy")
+
+
+def check_shape(body: Mapping[str, Any]) -> None:
+    """Whether what is read of a container's or an exec's settings has the types that the API gives it.
+
+    Raises:
+        BadRequest: it has not.
+    """
+    for key, value in body.items():
+        if value is None:
+            continue
+        words = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        if key in _LISTS and not words and not (key in ("Cmd", "Entrypoint") and isinstance(value, str)):
+            raise BadRequest(f"invalid JSON: {key} must be a list of strings")
+        if key in _OBJECTS and not isinstance(value, dict):
+            raise BadRequest(f"invalid JSON: {key} must be an object")
+        if key == "Mounts" and not (
+            isinstance(value, list) and all(isinstance(item, dict) for item in value)
+        ):
+            raise BadRequest("invalid JSON: Mounts must be a list of objects")
+        if key in ("Image", "User", "WorkingDir", "Hostname", "NetworkMode") and not isinstance(value, str):
+            raise BadRequest(f"invalid JSON: {key} must be a string")
+
+
 def merged(config: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """A container's own settings over its image's, `base` (moby, daemon/commit.go, merge)."""
     found = dict(config)

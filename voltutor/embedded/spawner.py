@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,8 +38,6 @@ class Child:
 
     def kill(self, number: int) -> None:
         """Send a signal; nothing where it has ended."""
-        import signal
-
         with contextlib.suppress(ProcessLookupError, OSError):
             if self.pidfd >= 0:
                 signal.pidfd_send_signal(self.pidfd, number)
@@ -74,7 +73,7 @@ class Spawner:
                 message = b""
             if not message:
                 asyncio.get_running_loop().remove_reader(self._channel.fileno())
-                self.gone.set()
+                self._lost()
                 return
             words = json.loads(message)
             pid = words["pid"]
@@ -87,6 +86,18 @@ class Spawner:
                     asked.set_result(child)
             elif (ended := self._children.pop(pid, None)) and not ended.ended.done():
                 ended.ended.set_result(words["code"])
+
+    def _lost(self) -> None:
+        """The launcher was killed: nobody hears any more how a process ends, so all are ended."""
+        for child in self._children.values():
+            child.kill(signal.SIGKILL)
+            if not child.ended.done():
+                child.ended.set_result(128 + signal.SIGKILL)
+        self._children.clear()
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_result(None)
+        self.gone.set()
 
     async def spawn(
         self, kind: str, spec: Mapping[str, Any], ends: Sequence[int], pidfd: int | None = None

@@ -57,7 +57,7 @@ async def body(request: web.Request) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"invalid JSON: {error}") from error
     if value is None:
         return {}
