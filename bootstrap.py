@@ -37,9 +37,11 @@ def say(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set voltutor up, then open its labs or run its tests.")
-    parser.add_argument("what", choices=["lab", "test", "bench", "setup"])
+    parser.add_argument("what", choices=["lab", "test", "bench", "setup", "client"])
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on, such as --port 9000 or -k session")
     arguments = parser.parse_args()
+    if arguments.what == "client":
+        return 0 if docker_client() else 1
     extras = "test" if arguments.what in ("test", "bench") else ""
     try:
         look()
@@ -50,6 +52,8 @@ def main() -> int:
             return test(arguments.rest)
         if arguments.what == "bench":
             return run([PYTHON, "-m", "tests.bench", *arguments.rest], check=False)
+        if find("docker") is None:
+            docker_client()
         if images(missing) == 3:
             return 3
         if arguments.what == "lab":
@@ -205,8 +209,18 @@ def programs() -> list[str]:
 def without_root(names: list[str]) -> None:
     """apt can download without root, given a state of its own; an empty status file makes it fetch all that a
     package needs, which the image needs too."""
-    home().mkdir(parents=True, exist_ok=True, mode=0o700)
     base = home() / "programs"
+    flags = apt_flags(base)
+    run(["apt-get", *flags, "update", "-qq"])
+    run(["apt-get", *flags, "install", "-qq", "--download-only", "-y", "--no-install-recommends", *names])
+    for package in sorted((base / "cache" / "archives").glob("*.deb")):
+        run(["dpkg", "-x", package, base / "root"])
+        package.unlink()
+
+
+def apt_flags(base: Path) -> list[str]:
+    """A state and a cache of its own for apt, so that it needs no root."""
+    home().mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in ("lists/partial", "cache/archives/partial", "root"):
         (base / folder).mkdir(parents=True, exist_ok=True)
     (base / "status").touch()
@@ -217,12 +231,40 @@ def without_root(names: list[str]) -> None:
         f"Dir::State::status={base / 'status'}",
         "Debug::NoLocking=1",
     ]
-    flags = [word for option in options for word in ("-o", option)]
+    return [word for option in options for word in ("-o", option)]
+
+
+def docker_client() -> bool:
+    """The docker command for the labs' terminals, from Debian's package, unpacked under the home: no daemon is
+    installed. Whether it is there; without it, all but the typed lines works."""
+    if shutil.which("apt-get") is None:
+        say("No docker command: lines can be clicked, but not typed.")
+        return False
+    say(f"Downloading the docker command, to be unpacked under {home()}.")
+    base = home() / "programs"
+    for name in ("docker-cli", "docker.io"):  # Debian 13 and newer, or older and Ubuntu
+        try:
+            unpack_package(name, base)
+        except (Stop, OSError):
+            continue
+        if find("docker"):
+            return True
+    say("The docker command could not be had: lines can be clicked, but not typed.")
+    return False
+
+
+def unpack_package(name: str, base: Path) -> None:
+    """One package's own files, without what it depends on; apt downloads it with a state of its own."""
+    flags = apt_flags(base)
     run(["apt-get", *flags, "update", "-qq"])
-    run(["apt-get", *flags, "install", "-qq", "--download-only", "-y", "--no-install-recommends", *names])
-    for package in sorted((base / "cache" / "archives").glob("*.deb")):
-        run(["dpkg", "-x", package, base / "root"])
-        package.unlink()
+    folder = base / "cache" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    run(["apt-get", *flags, "download", "-qq", name], folder=folder)
+    for package in folder.glob("*.deb"):
+        run(["dpkg", "-x", package, folder / "root"])
+    (base / "root" / "usr" / "bin").mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / "root" / "usr" / "bin" / "docker", base / "root" / "usr" / "bin" / "docker")
+    shutil.rmtree(folder)
 
 
 # 5: engine and the small lab images
@@ -258,9 +300,13 @@ def test(rest: list[str]) -> int:
 
 
 def run(
-    command: list[object], check: bool = True, quiet: bool = False, env: dict[str, str] | None = None
+    command: list[object],
+    check: bool = True,
+    quiet: bool = False,
+    env: dict[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> int:
-    """Run a program in the clone; while it is silent, a line every 5 s says that it still works."""
+    """Run a program, in the clone or another folder; while it is silent, a line every 5 s says that it still works."""
     words = [str(word) for word in command]
     if quiet:
         return subprocess.run(words, cwd=ROOT, capture_output=True, env=env).returncode
@@ -273,7 +319,7 @@ def run(
     talks = any(word in ("lab", "pytest") for word in words)
     if not talks:
         threading.Thread(target=reassure, daemon=True).start()
-    process = subprocess.Popen(words, cwd=ROOT, env=env)
+    process = subprocess.Popen(words, cwd=folder, env=env)
     try:
         code = process.wait()
     except KeyboardInterrupt:

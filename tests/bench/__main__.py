@@ -6,6 +6,7 @@ Engine: the one that `VOLTUTOR_TEST_ENGINE` names, or a private dockerd where th
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -15,9 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import docker
 
 from tests.conftest import sweep
+from tests.contract.conftest import root_archive
 from tests.dockerd import can_start, dockerd
+from tests.own_engine import embedded
 from voltutor import fio
 from voltutor.engine import ContainerSpec, find
 from voltutor.measure import FIRST_WRITE
@@ -30,7 +36,7 @@ PAIRS = 20
 def interleaved(name: str, kit: Callable[[], object], peer: Callable[[], object]) -> None:
     """Time both in random order, pair by pair; print the median ratio with its interval."""
     chance = random.Random(1)
-    logs, ours, theirs = [], [], []
+    ours, theirs = [], []
     for work in (kit, peer):
         work()
     for _ in range(PAIRS):
@@ -39,13 +45,9 @@ def interleaved(name: str, kit: Callable[[], object], peer: Callable[[], object]
             began = time.perf_counter()
             work()
             took[work] = time.perf_counter() - began
-        logs.append(math.log(took[kit] / took[peer]))
         ours.append(took[kit])
         theirs.append(took[peer])
-    ratio = median_interval(logs)
-    low, middle, high = (math.exp(value) for value in (ratio.low, ratio.median, ratio.high))
-    times = f"{duration(median_interval(ours).median)} against {duration(median_interval(theirs).median)}"
-    print(f"{name}: {middle:.2f} [{low:.2f}, {high:.2f}], {times}, {PAIRS} pairs")
+    _tell(name, ours, theirs)
 
 
 @contextlib.contextmanager
@@ -107,6 +109,95 @@ def parsing() -> None:
     interleaved("parsing json+, voltutor.fio / json.loads", lambda: fio.parse(text), lambda: json.loads(text))
 
 
+CYCLES = 30
+STEPS = ("create", "start", "exec", "stop", "remove")
+ENDS_ON_TERM = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 60 & wait; done"]
+
+
+def cycle(api: Any) -> list[float]:
+    """Seconds of each step of a container's life, without a network, on an engine."""
+    times = [time.perf_counter()]
+
+    def done() -> None:
+        times.append(time.perf_counter())
+
+    made = api.create_container("box", ENDS_ON_TERM, host_config=api.create_host_config(network_mode="none"))[
+        "Id"
+    ]
+    done()
+    api.start(made)
+    done()
+    process = api.exec_create(made, ["true"])["Id"]
+    api.exec_start(process)
+    api.exec_inspect(process)
+    done()
+    api.stop(made, timeout=10)
+    done()
+    api.remove_container(made)
+    done()
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+
+def life_cycles(url: str, folder: Path) -> None:
+    """A container's life on the embedded engine and on Docker, in turn, each step by itself and as a sum."""
+    with embedded(folder / "e") as own:
+        apis = {
+            name: docker.APIClient(base_url=at, version="auto")
+            for name, at in (("embedded", own.url), ("Docker", url))
+        }
+        for api in apis.values():
+            api.import_image_from_data(root_archive(), repository="box")
+            cycle(api)
+        found: dict[str, list[list[float]]] = {name: [] for name in apis}
+        chance = random.Random(2)
+        for _ in range(CYCLES):
+            for name in chance.sample([*apis], 2):
+                found[name].append(cycle(apis[name]))
+        for index, step in enumerate((*STEPS, "sum")):
+            pairs = [
+                [sum(times) if step == "sum" else times[index] for times in found[name]]
+                for name in ("embedded", "Docker")
+            ]
+            _tell(f"{step}, embedded overlay / Docker", *pairs)
+        many(apis["embedded"])
+        apis["Docker"].remove_image("box")
+
+
+def many(api: Any) -> None:
+    """List and inspect with 50 containers and 500 volumes against 5 of each."""
+    took: dict[str, list[list[float]]] = {"list": [], "inspect": []}
+    volumes, containers = 0, 0
+    for target_containers, target_volumes in ((5, 5), (50, 500)):
+        for number in range(volumes, target_volumes):
+            api.create_volume(f"many-{number}")
+        for number in range(containers, target_containers):
+            api.create_container("box", ["true"], name=f"many-{number}")
+        volumes, containers = target_volumes, target_containers
+        for name, call in (
+            ("list", lambda: api.containers(all=True, limit=5)),
+            ("inspect", lambda: (api.inspect_container("many-3"), api.inspect_volume("many-3"))),
+        ):
+            times = []
+            for _ in range(CYCLES):
+                began = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - began)
+            took[name].append(times)
+    for name, (few, lots) in took.items():
+        _tell(f"{name}, with 50 containers and 500 volumes / with 5 of each", lots, few)
+    for number in range(containers):
+        api.remove_container(f"many-{number}")
+    for number in range(volumes):
+        api.remove_volume(f"many-{number}")
+
+
+def _tell(name: str, ours: list[float], theirs: list[float]) -> None:
+    ratio = median_interval([math.log(a / b) for a, b in zip(ours, theirs, strict=True)])
+    low, middle, high = (math.exp(value) for value in (ratio.low, ratio.median, ratio.high))
+    times = f"{duration(median_interval(ours).median)} against {duration(median_interval(theirs).median)}"
+    print(f"{name}: {middle:.3f} [{low:.3f}, {high:.3f}], {times}, {len(ours)} pairs")
+
+
 def main() -> int:
     """Run all benchmarks."""
     parsing()
@@ -115,6 +206,8 @@ def main() -> int:
             print("No engine for benchmarks: name one with VOLTUTOR_TEST_ENGINE.", file=sys.stderr)
             return 1
         with_engine(url, Path(home))
+        with tempfile.TemporaryDirectory(prefix="vt-", dir="/var/tmp") as folder:
+            life_cycles(url, Path(folder))
     return 0
 
 

@@ -190,19 +190,18 @@ def test_a_container_sees_neither_the_store_nor_the_socket(own: Embedded) -> Non
         str(own.folder),
         str(own.socket.parent),
         str(own.socket),
-        "/",
         str(own.folder / "store" / "c"),
     ):
-        with pytest.raises(APIError, match="own folder"):
+        with pytest.raises(APIError, match="engine's own"):
             api.create_container("box", host_config=api.create_host_config(binds=[f"{source}:/x"]))
-    pid = run(api, "aa")
-    made = api.exec_create(
-        "aa",
-        ["sh", "-c", f"ls {own.folder}; ls /proc/1/root/; cat /proc/{os.getpid()}/status; ls /proc/*/root"],
-    )
-    said = api.exec_start(made["Id"]).decode()
+    pid = run(api, "aa", binds=["/:/host"])
+    look = f"ls -a /host{own.folder} {own.folder}; ls /proc/1/root/; cat /proc/{os.getpid()}/status; ls /proc/*/root"
+    said = api.exec_start(api.exec_create("aa", ["sh", "-c", look])["Id"]).decode()
     assert "docker.sock" not in said
+    assert "store" not in said
     assert f"Pid:\t{os.getpid()}" not in said
+    seen = api.exec_start(api.exec_create("aa", ["ls", "/host"])["Id"]).decode().split()
+    assert {"etc", "usr"} <= set(seen)
     assert alive(pid)
 
 
@@ -296,9 +295,22 @@ def test_a_malformed_request_ends_nothing(own: Embedded, raw: bytes) -> None:
     assert docker.APIClient(base_url=own.url, version="auto").ping()
 
 
-@pytest.mark.parametrize("body", ["[]", "1", '"x"', "{", "{}", '{"Image": 5}', '{"Image": "box", "HostConfig": 7}',
-                                  '{"Image": "box", "HostConfig": {"Binds": "x"}}', '{"Image": "box", "Cmd": {"a": 1}}',
-                                  '{"Image": "box", "Env": 3}', "[" * 5000])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "1",
+        '"x"',
+        "{",
+        "{}",
+        '{"Image": 5}',
+        '{"Image": "box", "HostConfig": 7}',
+        '{"Image": "box", "HostConfig": {"Binds": "x"}}',
+        '{"Image": "box", "Cmd": {"a": 1}}',
+        '{"Image": "box", "Env": 3}',
+        "[" * 5000,
+    ],
+)
 def test_a_body_of_the_wrong_shape_is_refused(own: Embedded, body: str) -> None:
     api = client(own)
     response = api._post(
@@ -312,8 +324,8 @@ def test_a_body_of_the_wrong_shape_is_refused(own: Embedded, body: str) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="it is another user already")
 def test_another_user_without_any_capability_runs_it(folder: Path) -> None:
     """As in a container of Binder's: no root, no capability, no new privileges."""
-    prefix = ("setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "--no-new-privs", "--bounding-set=-all",
-              "--inh-caps=-all")  # fmt: skip
+    dropped = ("--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
+    prefix = ("setpriv", "--reuid", "1000", "--regid", "1000", *dropped)
     python = next((p for p in (sys.executable, "/usr/bin/python3") if _runs(prefix, p)), None)
     if python is None:
         pytest.skip("no Python with aiohttp that another user may run")

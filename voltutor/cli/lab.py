@@ -142,8 +142,15 @@ def _environment(folder: Path, engine: Engine) -> dict[str, str]:
 
 
 def _settings(folder: Path) -> None:
-    """No news toast, no tabs of yesterday, no telemetry; what the learner sets later stays."""
-    settings = folder / "jupyter" / "settings" / "@jupyterlab"
+    """Ours, before the first start; and no tabs of yesterday."""
+    write_settings(folder / "jupyter" / "settings")
+    for stale in (folder / "jupyter" / "workspaces").glob("*.jupyterlab-workspace"):
+        stale.unlink()
+
+
+def write_settings(folder: Path) -> None:
+    """No news toast, no telemetry; what the learner sets later stays."""
+    settings = folder / "@jupyterlab"
     wanted: Mapping[str, dict[str, Any]] = {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         # A page that is loaded again may address its clicks to a subshell that has gone, and they are dropped
@@ -157,8 +164,6 @@ def _settings(folder: Path) -> None:
         path = settings / f"{name}.jupyterlab-settings"
         if not path.exists():
             write_atomically(path, json.dumps(value))
-    for stale in (folder / "jupyter" / "workspaces").glob("*.jupyterlab-workspace"):
-        stale.unlink()
 
 
 def _free_port(first: int) -> int:

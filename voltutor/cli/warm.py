@@ -20,16 +20,18 @@ CELL_LIMIT = 120
 """Seconds that the kernel, and each cell, may take."""
 
 
-def warm(base: str, token: str, path: Path, shipped: Path, data: Path, runtime: Path) -> None:
+def warm(
+    base: str, token: str, path: Path, shipped: Path, data: Path, runtime: Path, within: str = ""
+) -> None:
     """Start the notebook's session on the server, run its cells there, write the outputs, and sign it, since
     JupyterLab shows no HTML of a notebook that it doesn't trust.
 
-    Only cells that the notebooks in `shipped` have are run: what a learner added is theirs to run.
+    `within` is the notebook's path as the server names it, where that is not its bare name. Only cells that the notebooks in `shipped` have are run: what a learner added is theirs to run.
 
     Raises:
         VoltutorError: the kernel did not start.
     """
-    body = {"path": path.name, "type": "notebook", "name": path.name, "kernel": {"name": "python3"}}
+    body = {"path": within or path.name, "type": "notebook", "name": path.name, "kernel": {"name": "python3"}}
     session = _post(f"{base}/api/sessions?token={token}", body)
     kernel = session["kernel"]["id"]
     connection = runtime / f"kernel-{kernel}.json"

@@ -6,16 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from voltutor.embedded import server, storage
+from voltutor.embedded import probe, server
 
 
 def main() -> int:
     """The exit code: 0 ended as asked, 3 this machine can't, 4 another one serves this home already."""
     parser = argparse.ArgumentParser(prog="voltutor.embedded", description=__doc__)
     parser.add_argument("home", type=Path, help="the engine's folder")
-    parser.add_argument(
-        "--storage", choices=storage.KINDS, help="this kind only, instead of the best there is"
-    )
+    parser.add_argument("--storage", choices=probe.KINDS, help="this kind only, instead of the best there is")
     parser.add_argument(
         "--idle", type=float, default=server.IDLE_LIMIT, metavar="SECONDS", help="0: never ends by itself"
     )

@@ -273,8 +273,8 @@ class Containers:
             raise BadRequest(
                 f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
             )
-        if point.kind == mounts.BIND and self._storage.covers(point.source):
-            raise BadRequest(f"{point.source} is this engine's own folder: mount a volume, or another folder")
+        if point.kind == mounts.BIND:
+            self._storage.check_source(point.source)
 
     def _volume_for(self, point: Point, made: list[str]) -> Point:
         if point.kind != mounts.VOLUME:
@@ -444,7 +444,10 @@ class Containers:
         return container.streams
 
     def _make_source(self, point: Point) -> None:
-        if point.kind != mounts.BIND or os.path.lexists(point.source):
+        if point.kind != mounts.BIND:
+            return
+        self._storage.check_source(point.source)
+        if os.path.lexists(point.source):
             return
         if not point.make_source:
             raise BadRequest(
@@ -661,6 +664,7 @@ class Containers:
                 "root": root,
                 "container": container.id,
                 "chroot": self._storage.isolated,
+                "private": self._storage.private,
                 "mounts": [spec for spec in self._mount_specs(container) if spec["kind"] == "bind"],
                 **more,
             }

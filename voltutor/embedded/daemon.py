@@ -13,8 +13,9 @@ from voltutor.embedded.containers import Containers
 from voltutor.embedded.database import Database
 from voltutor.embedded.events import Events
 from voltutor.embedded.images import Images
+from voltutor.embedded.probe import OVERLAY_TMPFS, VFS, Choice, available_memory
 from voltutor.embedded.spawner import Spawner
-from voltutor.embedded.storage import OVERLAY_TMPFS, VFS, Choice, Storage, available_memory
+from voltutor.embedded.storage import Storage
 from voltutor.embedded.volumes import Volumes
 
 API, API_LEAST = "1.45", "1.24"
@@ -30,13 +31,13 @@ CAPABILITY = "io.voltutor.capability."
 class Daemon:
     """One engine over one store."""
 
-    def __init__(self, root: Path, choice: Choice, spawner: Spawner) -> None:
+    def __init__(self, root: Path, choice: Choice, spawner: Spawner, socket: Path) -> None:
         self.root, self.choice = root, choice
         if choice.kind == OVERLAY_TMPFS:
             kernel.mount("tmpfs", root, "tmpfs", 0, f"size={choice.memory},mode=700")
         self.database = Database(root / "state.sqlite")
         self.events = Events()
-        self.storage = Storage(choice, root)
+        self.storage = Storage(choice, root, socket)
         architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
         self.images = Images(root / "l", self.database, self.events, architecture)
         self.volumes = Volumes(root / "v", self.database, self.events, self.storage.isolated)

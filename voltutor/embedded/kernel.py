@@ -27,6 +27,10 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
+_MOUNT_SETATTR = 442  # the same number on every architecture
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
+
 _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
@@ -70,37 +74,24 @@ def mount(
 def bind(source: str, target: str | Path, *, read_only: bool = False) -> None:
     """A bind mount with what is mounted below; read-only for all of it, without set-user-id and devices."""
     mount(source, target, None, MS_BIND | MS_REC)
-    flags = MS_NOSUID | MS_NODEV | (MS_RDONLY if read_only else 0)
-    at = os.path.realpath(target)
-    for point, kept in _mounts_under(at):
-        mount(None, point, None, MS_REMOUNT | MS_BIND | flags | kept)
+    restrict(target, read_only=read_only, recursive=True)
 
 
-# A mount's flags that a remount without them would try to take away, which the kernel refuses to whoever did
-# not make the mount (mount_namespaces(7)).
-_KEPT = {
-    "ro": MS_RDONLY,
-    "nosuid": MS_NOSUID,
-    "nodev": MS_NODEV,
-    "noexec": MS_NOEXEC,
-    "noatime": 1024,
-    "nodiratime": 2048,
-    "relatime": 1 << 21,
-}
-
-
-def _mounts_under(path: str) -> list[tuple[str, int]]:
-    """The mounts at and below a path, outermost first, with the flags that they have."""
-    found: dict[str, int] = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split(" ")
-        point = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
-        if point == path or point.startswith(path.rstrip("/") + "/"):
-            flags = 0
-            for option in fields[5].split(","):
-                flags |= _KEPT.get(option, 0)
-            found[point] = flags
-    return list(found.items())
+def restrict(target: str | Path, *, read_only: bool, recursive: bool = False) -> None:
+    """mount_setattr(2), Linux 5.12: no set-user-id, no devices, and no writes where `read_only`."""
+    wanted = _ATTR_NOSUID | _ATTR_NODEV | (_ATTR_RDONLY if read_only else 0)
+    attributes = struct.pack("4Q", wanted, 0, 0, 0)
+    _checked(
+        _libc.syscall(
+            ctypes.c_long(_MOUNT_SETATTR),
+            ctypes.c_int(_AT_FDCWD),
+            os.fsencode(str(target)),
+            ctypes.c_uint(_AT_RECURSIVE if recursive else 0),
+            attributes,
+            ctypes.c_size_t(len(attributes)),
+        ),
+        str(target),
+    )
 
 
 def umount(target: str | Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import json
 import os
 import select
@@ -56,6 +57,8 @@ class _Launcher:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the engine decides when to end
         kernel.become_subreaper()
+        gc.freeze()  # a collection in a child would copy every page that it looks at
+        gc.disable()
 
     def serve(self) -> None:
         """Until the engine's end of the socket closes, however it did."""

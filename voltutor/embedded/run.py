@@ -15,8 +15,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from voltutor.embedded.api.app import application
 from voltutor.embedded.daemon import Daemon
+from voltutor.embedded.probe import Choice
 from voltutor.embedded.spawner import Spawner
-from voltutor.embedded.storage import Choice
 
 LOOK_EVERY = 1.0
 """Seconds between two looks whether it is idle."""
@@ -25,7 +25,7 @@ LOOK_EVERY = 1.0
 async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, idle: float) -> None:
     """Serve until the end."""
     spawner = Spawner(channel)
-    daemon = Daemon(root, choice, spawner)
+    daemon = Daemon(root, choice, spawner, path)
     app = application(daemon)
     busy = _Busy()
     app.middlewares.append(busy.middleware())

@@ -48,15 +48,11 @@ def start(spec: Spec) -> None:
         _network()
     root = spec["root"]
     # A mount of its own with its own flags, apart from the one that the engine looks through.
-    kernel.mount(root, root, None, kernel.MS_BIND)
-    os.chdir(root)
     kernel.bind(root, root)
     _system_mounts(root, spec["tty"])
-    mount_all(root, spec["mounts"])
+    mount_all(root, spec["mounts"], spec["private"])
     if spec["read_only"]:
-        kernel.mount(
-            None, root, None, kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID
-        )
+        kernel.restrict(root, read_only=True)
     kernel.set_hostname(spec["hostname"])
     kernel.pivot(root)
     kernel.unshare(kernel.NEWUSER)
@@ -152,8 +148,9 @@ def _system_mounts(root: str, tty: bool) -> None:
         kernel.mount(os.ttyname(0), f"{dev}/console", None, kernel.MS_BIND)
 
 
-def mount_all(root: str, mounts: list[Spec]) -> None:
-    """A container's mounts, in order; mount points that the image lacks are made."""
+def mount_all(root: str, mounts: list[Spec], private: list[str]) -> None:
+    """A container's mounts, in order; mount points that the image lacks are made, and what is the engine's
+    own is covered where a bind mount leads to it."""
     for item in mounts:
         target = root + scope.resolve(root, item["target"])
         if item["kind"] == "tmpfs":
@@ -186,6 +183,14 @@ def mount_all(root: str, mounts: list[Spec]) -> None:
                 400,
             )
         kernel.bind(source, target, read_only=not item["rw"])
+        _cover(os.path.realpath(source), target, private)
+
+
+def _cover(source: str, target: str, private: list[str]) -> None:
+    for own in private:
+        if own.startswith(source.rstrip("/") + "/"):
+            place = target + "/" + own.removeprefix(source.rstrip("/") + "/")
+            kernel.mount("tmpfs", place, "tmpfs", FLAGS | kernel.MS_RDONLY, "size=4k,mode=000")
 
 
 # work inside a container's root
@@ -197,7 +202,7 @@ def inside(spec: Spec) -> dict[str, Any]:
     if spec["chroot"]:
         kernel.unshare(kernel.NEWNS)
         kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-        mount_all(root, spec["mounts"])
+        mount_all(root, spec["mounts"], spec["private"])
         os.chroot(root)
         os.chdir("/")
         root = "/"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import hashlib
 import json
-import logging
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-from voltutor.embedded import launcher, storage
+from voltutor.embedded import launcher, probe
 
 SOCKET_AT_MOST = 107
 """Bytes of a socket's path (unix(7))."""
@@ -58,16 +56,19 @@ def _serve(home: Path, kind: str | None, idle: float) -> int:
     root.mkdir(exist_ok=True, mode=0o700)
     (home / "refused").unlink(missing_ok=True)
     try:
-        choice = storage.choose(root, kind)
+        choice = probe.choose(root, kind)
     except RuntimeError as error:
         (home / "refused").write_text(str(error))
         print(error, file=sys.stderr, flush=True)
         return 3
-    isolated = choice.kind != storage.VFS
+    isolated = choice.kind != probe.VFS
     if isolated:
-        storage.enter_namespace()
+        probe.enter_namespace()
     pid, channel = launcher.fork(isolated)
     # Only now what has threads, or is large: the launcher stays small, and alone.
+    import asyncio
+    import logging
+
     from voltutor.embedded.run import run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")

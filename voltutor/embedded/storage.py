@@ -1,30 +1,20 @@
-"""Where layers lie and how containers run, chosen by trying: a kernel overlay on the disk, the same in memory,
-or copies run by PRoot. Each that was refused keeps its reason and the line that mends it."""
+"""Where layers lie and how containers run, of the kind that `probe` chose."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voltutor.embedded import kernel, layers, scope
 from voltutor.embedded.container import Container
+from voltutor.embedded.errors import BadRequest, NotServed
+from voltutor.embedded.probe import VFS, Choice, overlay_options, proot
 from voltutor.embedded.spawner import ExecFailed
-
-OVERLAY, OVERLAY_TMPFS, VFS = "overlay", "overlay-tmpfs", "vfs"
-KINDS = (OVERLAY, OVERLAY_TMPFS, VFS)
-
-MEMORY_LEAST = 600 << 20
-"""Bytes of memory below which layers in memory would leave too little to work with."""
 
 INIT = {
     "dev": None,
@@ -39,189 +29,6 @@ INIT = {
 daemon/initlayer)."""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A kind of storage that can't be had here: why, and what mends it."""
-
-    kind: str
-    why: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.why}. {self.mend}"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen, how large memory storage may be (bytes, 0 on disk), and what was refused."""
-
-    kind: str
-    memory: int
-    refused: tuple[Refusal, ...]
-
-
-# probing
-
-
-def choose(root: Path, wanted: str | None = None) -> Choice:
-    """Try each kind in its own process, the best first.
-
-    Raises:
-        RuntimeError: none can be had; the text names every reason.
-    """
-    refused: list[Refusal] = []
-    for kind in KINDS if wanted is None else (wanted,):
-        refusal = _try(kind, root)
-        if refusal is None:
-            memory = memory_for_layers() if kind == OVERLAY_TMPFS else 0
-            return Choice(kind, memory, tuple(refused))
-        refused.append(refusal)
-    raise RuntimeError("\n".join(map(str, refused)))
-
-
-def _try(kind: str, root: Path) -> Refusal | None:
-    if kind == VFS:
-        if proot() is None:
-            return Refusal(kind, "PRoot is not installed", "Run `sudo apt-get install proot`.")
-        return None
-    if kind == OVERLAY_TMPFS and memory_for_layers() < MEMORY_LEAST:
-        return Refusal(kind, "too little memory for layers in memory", "Give the machine at least 1.5 GB.")
-    probe = [sys.executable, "-m", "voltutor.embedded.storage", kind, str(root)]
-    done = subprocess.run(probe, capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode == 0:
-        return None
-    try:
-        said = json.loads(done.stdout.splitlines()[-1])
-        return Refusal(kind, said["why"], said["mend"])
-    except (IndexError, ValueError, KeyError):
-        return Refusal(kind, f"the probe ended with {done.returncode}", "See its log.")
-
-
-def proot() -> str | None:
-    """The PRoot on PATH, or in the folder of unpacked programs."""
-    return shutil.which("proot")
-
-
-def memory_for_layers() -> int:
-    """Bytes that layers in memory may take: a bit more than half of what this process group may use."""
-    return int(available_memory() * 0.55)
-
-
-def available_memory() -> int:
-    """Bytes of memory: the machine's, or less where a cgroup limits it."""
-    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            found = min(found, int(Path(limit).read_text()))
-    named = os.environ.get("MEM_LIMIT", "")  # what Binder's hub tells a pod
-    return min(found, int(named)) if named.isdigit() and int(named) else found
-
-
-def _probe(kind: str, root: Path) -> None:
-    """In a process of its own: make the namespaces, mount an overlay, copy a file up, delete one, run a program.
-
-    Raises:
-        _No: it failed, with the reason.
-    """
-    try:
-        enter_namespace()
-    except OSError as error:
-        raise _No(*_why_no_namespace(error)) from error
-    probe = root / f"probe-{os.getpid()}"
-    probe.mkdir(parents=True)
-    try:
-        if kind == OVERLAY_TMPFS:
-            kernel.mount("tmpfs", probe, "tmpfs", 0, "size=16m")
-        for name in ("l", "u", "w", "m"):
-            (probe / name).mkdir()
-        (probe / "l" / "file").write_text("x")
-        (probe / "l" / "folder").mkdir()
-        try:
-            kernel.mount("overlay", probe / "m", "overlay", 0, _options([str(probe / "l")], str(probe)))
-        except OSError as error:
-            raise _No(
-                f"no overlay can be mounted with its upper folder on {root} ({error.strerror})",
-                "Set VOLTUTOR_HOME to a folder on a disk of the machine's own, not on an overlay.",
-            ) from error
-        (probe / "m" / "file").write_text("y")
-        (probe / "m" / "folder").rmdir()
-        (probe / "m" / "folder").mkdir()
-        if not layers.is_opaque(str(probe / "u" / "folder")):
-            raise _No(
-                f"{root} keeps no extended attributes", "Use a newer kernel (6.6), or another file system."
-            )
-        tool = probe / "m" / "tool"
-        tool.write_text("#!/bin/sh\n")
-        tool.chmod(0o755)
-        if not os.access(tool, os.X_OK) or os.statvfs(tool).f_flag & os.ST_NOEXEC:
-            raise _No(f"{root} is mounted noexec", "Set VOLTUTOR_HOME to a folder where programs may run.")
-        _try_process(probe)
-    finally:
-        for path in (probe / "m", probe):
-            with contextlib.suppress(OSError):
-                kernel.umount(path)
-        layers.remove_tree(str(probe))
-
-
-def _try_process(probe: Path) -> None:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            kernel.unshare(kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET)
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    if os.waitpid(pid, 0)[1]:
-        raise _No(
-            "process and network namespaces are closed", "Run it outside of this container, or use Docker."
-        )
-
-
-class _No(Exception):
-    def __init__(self, why: str, mend: str) -> None:
-        super().__init__(why)
-        self.why, self.mend = why, mend
-
-
-def _why_no_namespace(error: OSError) -> tuple[str, str]:
-    """The switch that keeps user namespaces closed, and the line that opens it."""
-
-    def reads(path: str) -> str:
-        with contextlib.suppress(OSError):
-            return Path(path).read_text().strip()
-        return ""
-
-    if reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return (
-            "AppArmor keeps user namespaces from unprivileged programs",
-            "Run `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
-        )
-    if reads("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-        return "user namespaces are switched off", "Run `sudo sysctl kernel.unprivileged_userns_clone=1`."
-    if reads("/proc/sys/user/max_user_namespaces") == "0":
-        return "no user namespace may be made", "Run `sudo sysctl user.max_user_namespaces=15000`."
-    seccomp = reads("/proc/self/status")
-    if "Seccomp:\t2" in seccomp:
-        return (
-            f"a seccomp filter keeps user namespaces closed ({error.strerror}), as in a container with Docker's own",
-            "Start that container with `--security-opt seccomp=unconfined`.",
-        )
-    return f"no user namespace can be made ({error.strerror})", "Ask whoever runs this machine to allow them."
-
-
-def enter_namespace() -> None:
-    """Move this process, which must have one thread, into a user and a mount namespace of its own."""
-    uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(kernel.NEWUSER | kernel.NEWNS)
-    kernel.become_root_of(uid, gid)
-    kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_SLAVE)
-
-
-def _options(lowers: list[str], folder: str) -> str:
-    # volatile would be faster, and its sync is not what a disk does: a measurement must not use it.
-    return f"lowerdir={':'.join(lowers)},upperdir={folder}/u,workdir={folder}/w,userxattr"
-
-
 # what was chosen
 
 
@@ -229,11 +36,14 @@ class Storage:
     """The chosen kind at work. Paths given to the kernel are relative to the store, which is the engine's
     working folder: the options of a mount have to fit one page."""
 
-    def __init__(self, choice: Choice, root: Path) -> None:
+    def __init__(self, choice: Choice, root: Path, socket: Path) -> None:
         self.kind, self.root_path, self.choice = choice.kind, root, choice
         self.isolated = choice.kind != VFS
         self.start_kind = "start" if self.isolated else "plain"
         self.exec_kind = "join" if self.isolated else "plain"
+        self.private = [os.path.realpath(root.parent)]
+        if not socket.is_relative_to(root.parent):
+            self.private.append(os.path.realpath(socket.parent))
         self._init = root / "i"
         for name, content in INIT.items():
             path = self._init / name
@@ -245,15 +55,23 @@ class Storage:
         if self.isolated:
             os.chdir(root)
 
-    def covers(self, source: str) -> bool:
-        """Whether a host path would show a container what is the engine's own: layers, other containers, the
-        socket."""
-        own = os.path.realpath(self.root_path.parent)
+    def check_source(self, source: str) -> None:
+        """Whether a host path may be bound: what is the engine's own, but for volumes, no container sees. Where
+        a path only leads to it from above, it is hidden in the container.
+
+        Raises:
+            BadRequest: it is the engine's own. NotServed: it leads to it, and nothing can be hidden here.
+        """
         real = os.path.realpath(source)
-        inside_volume = real.startswith(os.path.realpath(self.root_path / "v") + "/")
-        return not inside_volume and (
-            real == own or own.startswith(real.rstrip("/") + "/") or real.startswith(own + "/")
-        )
+        for own in self.private:
+            if real == own or real.startswith(own + "/"):
+                if not real.startswith(os.path.realpath(self.root_path / "v") + "/"):
+                    raise BadRequest(f"{source} is this engine's own: mount a volume, or another folder")
+            elif not self.isolated and own.startswith(real.rstrip("/") + "/"):
+                raise NotServed(
+                    f"{source} leads to this engine's own folder, which needs user namespaces to be hidden; they are "
+                    "closed here: bind a folder further down"
+                )
 
     def lowers(self, container: Container) -> list[str]:
         """The folders below its own layer, topmost first."""
@@ -285,7 +103,7 @@ class Storage:
         if self.isolated and container.mounted == 0:
             folder = f"c/{container.folder.name}"
             lowers = ["i", *(f"l/{name}" for name in container.lowers)]
-            kernel.mount("overlay", f"{folder}/m", "overlay", 0, _options(lowers, folder))
+            kernel.mount("overlay", f"{folder}/m", "overlay", 0, overlay_options(lowers, folder))
         container.mounted += 1
 
     def umount(self, container: Container) -> None:
@@ -358,6 +176,7 @@ class Storage:
             "hostname": str(container.config.get("Hostname") or ""),
             "network": network,
             "read_only": bool(container.host.get("ReadonlyRootfs")),
+            "private": self.private,
         }
         if self.isolated:
             return spec
@@ -470,21 +289,3 @@ def _compared(merged: str, lowers: list[str], path: str) -> Iterator[layers.Chan
         if inner or not layers.same(old[1], new):
             yield layers.Change(inside, layers.MODIFIED)
         yield from inner
-
-
-def main(argv: list[str]) -> int:
-    """The probe: `python -m voltutor.embedded.storage KIND ROOT`."""
-    kind, root = argv
-    try:
-        _probe(kind, Path(root))
-    except _No as no:
-        print(json.dumps({"why": no.why, "mend": no.mend}))
-        return 1
-    except OSError as error:
-        print(json.dumps({"why": str(error), "mend": "Set VOLTUTOR_HOME to another folder."}))
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

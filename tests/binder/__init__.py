@@ -1,0 +1,1 @@
+"""What Binder builds from, without building it."""

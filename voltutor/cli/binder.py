@@ -1,0 +1,65 @@
+"""What `binder/` runs: settings while its image is built; the engine, its images and a live first notebook when a
+learner opens it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.serverapp import list_running_servers
+from jupyterlab.commands import get_user_settings_dir
+
+from voltutor.cli.lab import write_settings
+from voltutor.cli.notebooks import source
+from voltutor.cli.warm import warm
+from voltutor.engine import find
+from voltutor.session import Bench
+
+SERVER_LIMIT = 120.0
+"""Seconds that Binder's own server may take to come up."""
+
+
+def main(argv: list[str]) -> int:
+    """`settings` or `warm`; the exit code."""
+    match argv:
+        case ["settings"]:
+            write_settings(Path(get_user_settings_dir()))
+        case ["warm"]:
+            _warm()
+        case _:
+            print("python -m voltutor.cli.binder settings|warm", file=sys.stderr)
+            return 2
+    return 0
+
+
+def _warm() -> None:
+    bench = Bench(find())
+    print(f"{bench.engine.info.title} at {bench.engine.url}", flush=True)
+    for sign in bench.prepare("lab", "files"):
+        if sign.text:
+            print(sign.text, flush=True)
+    until = time.monotonic() + SERVER_LIMIT
+    while not (servers := list(list_running_servers())):
+        if time.monotonic() > until:
+            print("no server came up", file=sys.stderr)
+            return
+        time.sleep(0.2)
+    server = servers[0]
+    first = sorted(source().glob("*.ipynb"))[0]
+    place = first.relative_to(server["root_dir"])
+    warm(
+        str(server["url"]).rstrip("/"),
+        str(server["token"]),
+        first,
+        source(),
+        Path(jupyter_data_dir()),
+        Path(jupyter_runtime_dir()),
+        within=str(place),
+    )
+    print(f"{place} is live", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
