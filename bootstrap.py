@@ -230,6 +230,7 @@ def apt_flags(base: Path) -> list[str]:
         f"Dir::Cache={base / 'cache'}",
         f"Dir::State::status={base / 'status'}",
         "Debug::NoLocking=1",
+        *(["APT::Sandbox::User=root"] if os.geteuid() == 0 else []),
     ]
     return [word for option in options for word in ("-o", option)]
 
@@ -243,28 +244,29 @@ def docker_client() -> bool:
     say(f"Downloading the docker command, to be unpacked under {home()}.")
     base = home() / "programs"
     for name in ("docker-cli", "docker.io"):  # Debian 13 and newer, or older and Ubuntu
-        try:
-            unpack_package(name, base)
-        except (Stop, OSError):
-            continue
-        if find("docker"):
+        if unpack_package(name, base) and find("docker"):
             return True
     say("The docker command could not be had: lines can be clicked, but not typed.")
     return False
 
 
-def unpack_package(name: str, base: Path) -> None:
-    """One package's own files, without what it depends on; apt downloads it with a state of its own."""
+def unpack_package(name: str, base: Path) -> bool:
+    """One package's own program, without what it depends on; apt downloads it with a state of its own."""
     flags = apt_flags(base)
-    run(["apt-get", *flags, "update", "-qq"])
     folder = base / "cache" / name
     folder.mkdir(parents=True, exist_ok=True)
-    run(["apt-get", *flags, "download", "-qq", name], folder=folder)
+    download = ["apt-get", *flags, "download", "-qq", name]
+    if run(["apt-get", *flags, "update", "-qq"], check=False, quiet=True) != 0:
+        return False
+    if run(download, check=False, quiet=True, folder=folder) != 0:
+        return False
     for package in folder.glob("*.deb"):
         run(["dpkg", "-x", package, folder / "root"])
-    (base / "root" / "usr" / "bin").mkdir(parents=True, exist_ok=True)
-    shutil.copy2(folder / "root" / "usr" / "bin" / "docker", base / "root" / "usr" / "bin" / "docker")
+    programs = base / "root" / "usr" / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / "root" / "usr" / "bin" / "docker", programs / "docker")
     shutil.rmtree(folder)
+    return True
 
 
 # 5: engine and the small lab images
@@ -306,10 +308,10 @@ def run(
     env: dict[str, str] | None = None,
     folder: Path = ROOT,
 ) -> int:
-    """Run a program, in the clone or another folder; while it is silent, a line every 5 s says that it still works."""
+    """Run a program, in the clone or `folder`; while it is silent, a line every 5 s says that it still works."""
     words = [str(word) for word in command]
     if quiet:
-        return subprocess.run(words, cwd=ROOT, capture_output=True, env=env).returncode
+        return subprocess.run(words, cwd=folder, capture_output=True, env=env).returncode
     began, ended = time.monotonic(), threading.Event()
 
     def reassure() -> None:

@@ -26,7 +26,8 @@ def warm(
     """Start the notebook's session on the server, run its cells there, write the outputs, and sign it, since
     JupyterLab shows no HTML of a notebook that it doesn't trust.
 
-    `within` is the notebook's path as the server names it, where that is not its bare name. Only cells that the notebooks in `shipped` have are run: what a learner added is theirs to run.
+    `within` is the notebook's path as the server names it, where that is not its bare name. Only cells that
+    the notebooks in `shipped` have are run: what a learner added is theirs to run.
 
     Raises:
         VoltutorError: the kernel did not start.
