@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voltutor.results import load
+from voltutor.results import load, recorded
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -19,3 +19,10 @@ def test_a_recorded_result_is_marked_whole_and_listed(path: Path) -> None:
         assert result.started
         assert result.circumstances["engine_version"]
     assert path.name in (DATA / "README.md").read_text()
+
+
+def test_what_can_t_be_measured_is_shown_from_the_record() -> None:
+    found = recorded("first-write")
+    assert found is not None
+    assert found.origin == "recorded"
+    assert recorded("nonsense") is None

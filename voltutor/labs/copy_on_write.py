@@ -10,7 +10,7 @@ from voltutor.lessons import Choice, Duration, Failed, Lab, NotAttempted, Passed
 from voltutor.measure import FIRST_WRITE, Measure
 from voltutor.results import Result, duration, duration_interval, median_interval
 from voltutor.results.statistics import PILOT
-from voltutor.session import Bench, Exec, Remove, Run, Stop, Tag
+from voltutor.session import COPIES_UP, Bench, Exec, Remove, Run, Stop, Tag
 from voltutor.text import _
 
 MIB = 1 << 20
@@ -283,6 +283,7 @@ COPY_UP = Step(
     ),
     given=[ONE],
     solution=[APPEND, TWO],
+    needs=frozenset({COPIES_UP}),
     check=copied_up,
     hints=[
         _("exec again; inside a shell, >> appends to a file."),
@@ -362,6 +363,7 @@ WHITEOUT = Step(
     ),
     given=[ONE, TWO],
     solution=[DELETE],
+    needs=frozenset({COPIES_UP}),
     check=hidden,
     hints=[
         _("Inside the container it is a plain rm."),
@@ -458,6 +460,7 @@ PRICE = Step(
         start=0.01,
     ),
     solution=[Measure(FIRST_WRITE)],
+    needs=frozenset({COPIES_UP}),
     check=measured,
     hints=[
         _(

@@ -10,6 +10,7 @@ from voltutor.results.model import (
     load,
     save,
 )
+from voltutor.results.recorded import recorded
 from voltutor.results.statistics import (
     Finding,
     Interval,
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "median_interval",
     "pairs_needed",
+    "recorded",
     "save",
     "sign_test",
 ]

@@ -3,12 +3,14 @@ works. Knows engines and images, nothing of lessons or measurements."""
 
 from voltutor.session.bench import Bench, CommandFailed
 from voltutor.session.capabilities import (
+    COPIES_UP,
     DROP_CACHES,
     HOST_PATHS,
     PROBES,
     PUBLISHED_PORTS,
     REFLINK,
     SUBPATH,
+    UIDS,
     Capability,
 )
 from voltutor.session.commands import Command, Exec, Mount, Progress, Remove, Run, Start, Stop, Tag
@@ -19,6 +21,7 @@ from voltutor.session.session import LEARNER, RUN, Session
 from voltutor.session.watch import Watch
 
 __all__ = [
+    "COPIES_UP",
     "DROP_CACHES",
     "HOME_LABEL",
     "HOST_PATHS",
@@ -29,6 +32,7 @@ __all__ = [
     "RUN",
     "SESSION_LABEL",
     "SUBPATH",
+    "UIDS",
     "Bench",
     "Capability",
     "Command",

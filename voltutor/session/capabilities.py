@@ -25,7 +25,7 @@ SUBPATH = "subpath"
 REFLINK = "reflink"
 DROP_CACHES = "drop_caches"
 UIDS = "uids"
-COPY_ON_WRITE = "copy_on_write"
+COPIES_UP = "copy_on_write"
 
 ANSWER_LIMIT = 3.0
 """Seconds that a published port has to answer."""
@@ -119,9 +119,9 @@ def _copy_on_write(bench: Bench) -> Capability:
     driver = bench.engine.info.driver
     if driver == "vfs":
         return Capability(
-            COPY_ON_WRITE, False, tr(_("the storage driver {driver} copies whole images"), driver=driver)
+            COPIES_UP, False, tr(_("the storage driver {driver} copies whole images"), driver=driver)
         )
-    return Capability(COPY_ON_WRITE, True, tr(_("the storage driver is {driver}"), driver=driver))
+    return Capability(COPIES_UP, True, tr(_("the storage driver is {driver}"), driver=driver))
 
 
 PROBES: dict[str, Callable[[Bench], Capability]] = {
@@ -131,7 +131,7 @@ PROBES: dict[str, Callable[[Bench], Capability]] = {
     REFLINK: _reflink,
     DROP_CACHES: _drop_caches,
     UIDS: _uids,
-    COPY_ON_WRITE: _copy_on_write,
+    COPIES_UP: _copy_on_write,
 }
 
 

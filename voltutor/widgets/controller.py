@@ -22,6 +22,7 @@ from voltutor.lessons import (
     Failed,
     Lab,
     NotAttempted,
+    NotPossible,
     Passed,
     Step,
     Verdict,
@@ -32,7 +33,7 @@ from voltutor.lessons import (
     solve,
     verdict,
 )
-from voltutor.results import Result, duration
+from voltutor.results import Result, duration, recorded
 from voltutor.session import Bench
 from voltutor.session import Progress as Sign
 from voltutor.text import _, tr
@@ -253,7 +254,9 @@ class Controller:
         if not isinstance(self._state.verdict, Passed) or isinstance(found, Passed):
             self._state.verdict = found
         if self.step.measures:
-            self._draw(bench.result(self.step.measures))
+            # What can't be measured here was measured elsewhere, and says so.
+            elsewhere = isinstance(found, NotPossible)
+            self._draw(recorded(self.step.measures) if elsewhere else bench.result(self.step.measures))
         return found
 
     def _checked(self, _value: Any) -> None:
