@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voltutor.lessons import Failed, NotAttempted, Passed, Progress, StepProgress
+import pytest
+
+from voltutor.lessons import Failed, NotAttempted, NotProgress, Passed, Progress, StepProgress
 
 
 def test_what_was_guessed_and_passed_is_kept(tmp_path: Path) -> None:
@@ -32,3 +34,27 @@ def test_two_verdicts_are_the_same_whatever_was_seen() -> None:
     assert reason != Failed("other")
     assert Passed("x") != Failed("x")
     assert NotAttempted().text
+
+
+def test_progress_is_taken_away_and_brought_back(tmp_path: Path) -> None:
+    here, there = Progress(tmp_path / "here.json"), Progress(tmp_path / "there.json")
+    here.update("lab", "one", passed="seen")
+    here.update("lab", "two", hints=2)
+    there.update("lab", "one", passed="seen before")
+    assert here.export(tmp_path / "taken.json") == 2
+    assert there.take_in(tmp_path / "taken.json") == 2
+    assert there.get("lab", "one").passed == "seen before"
+    assert there.get("lab", "two").hints == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"version": 99, "labs": {}}', '{"version": 1, "labs": {"a": {"b": 3}}}']
+)
+def test_what_is_no_progress_file_is_refused_and_changes_nothing(tmp_path: Path, text: str) -> None:
+    here = Progress(tmp_path / "here.json")
+    here.update("lab", "one", passed="seen")
+    before = here.path.read_text()
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(NotProgress):
+        here.take_in(tmp_path / "bad.json")
+    assert here.path.read_text() == before

@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
                 "--storage", metavar="KIND", help=tr(_("overlay, overlay-tmpfs or vfs; the best without"))
             )
 
+    kept = command("progress", tr(_("what you passed, as a file")), argparse.ArgumentParser(add_help=False))
+    moves = kept.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (("save", _("write it to a file")), ("load", _("take it in from a file"))):
+        moves.add_parser(name, help=tr(text), parents=[common]).add_argument("file", metavar="FILE")
+
     images = command("images", tr(_("the lab images on the engine")), argparse.ArgumentParser(add_help=False))
     actions = images.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (("list", _("what is there")), ("build", _("make what is missing"))):
@@ -139,6 +144,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from voltutor.cli.fio import fio as called
         case "engine":
             from voltutor.cli.engine import engine as called
+        case "progress":
+            from voltutor.cli.progress import progress as called
         case "clean":
             from voltutor.cli.clean import clean as called
         case _:

@@ -388,7 +388,7 @@ class Containers:
         streams = container.streams
         if streams is None or not streams.ends:
             streams = self.streams_for(container)
-        forwarder = Forwarder(container, self._spawner)
+        forwarder = Forwarder(container, self._spawner, self._storage.isolated)
         try:
             for point in container.points:
                 self._make_source(point)

@@ -20,8 +20,9 @@ CHUNK = 1 << 16
 class Forwarder:
     """The published ports of one container, for as long as it runs."""
 
-    def __init__(self, container: Container, spawner: Spawner) -> None:
+    def __init__(self, container: Container, spawner: Spawner, isolated: bool) -> None:
         self._container, self._spawner = container, spawner
+        self._network = "own" if isolated else "host"
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -75,7 +76,7 @@ class Forwarder:
         made: socket.socket | None = None
         if child is not None:
             with contextlib.suppress(ApiError):
-                made = await self._spawner.connect({"network": "own", "port": port}, child.pidfd)
+                made = await self._spawner.connect({"network": self._network, "port": port}, child.pidfd)
         if made is None:
             writer.close()
             return

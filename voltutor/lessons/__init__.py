@@ -3,7 +3,7 @@ nothing."""
 
 from voltutor.lessons.pictures import picture
 from voltutor.lessons.play import clear, commands_for, perform, prepare, reset_plan, solve, verdict
-from voltutor.lessons.progress import Progress, StepProgress
+from voltutor.lessons.progress import NotProgress, Progress, StepProgress
 from voltutor.lessons.step import Choice, Duration, Lab, Step, ThenNow
 from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
 
@@ -15,6 +15,7 @@ __all__ = [
     "Lab",
     "NotAttempted",
     "NotPossible",
+    "NotProgress",
     "Passed",
     "Progress",
     "Step",

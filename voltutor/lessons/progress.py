@@ -8,9 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from voltutor.errors import VoltutorError
 from voltutor.home import locked, write_atomically
+from voltutor.text import _
 
 VERSION = 1
+
+
+class NotProgress(VoltutorError):
+    """A file that should hold progress holds none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,44 @@ class Progress:
             labs.setdefault(lab, {})[step] = asdict(new)
             write_atomically(self.path, json.dumps({"version": VERSION, "labs": labs}, indent=1) + "\n")
             return new
+
+    def export(self, path: Path) -> int:
+        """Write it to another file; the number of steps in it.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        labs = self._read()
+        write_atomically(path, json.dumps({"version": VERSION, "labs": labs}, indent=1) + "\n")
+        return sum(len(steps) for steps in labs.values())
+
+    def take_in(self, path: Path) -> int:
+        """Add what a file says, as `export` wrote it; what is passed here stays passed. The number of steps that
+        it names.
+
+        Raises:
+            NotProgress: the file is none.
+            OSError: it can't be read.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            if raw["version"] != VERSION:
+                raise ValueError
+            found = {
+                (str(lab), str(step)): StepProgress(**value)
+                for lab, steps in raw["labs"].items()
+                for step, value in steps.items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotProgress(
+                _("{path} is no progress file of this version."),
+                _("Take one that `voltutor progress save` wrote."),
+                path=path,
+            ) from error
+        for (lab, step), new in found.items():
+            if not self.get(lab, step).passed:
+                self.update(lab, step, **asdict(new))
+        return len(found)
 
     def _read(self) -> Mapping[str, Mapping[str, Any]]:
         try:
