@@ -30,7 +30,7 @@ from voltutor.embedded.streams import Streams
 from voltutor.embedded.volumes import Volumes, tmpfs_options
 
 DRAIN_LIMIT = 2.0
-"""Seconds that output may come after a process's end, from children that PRoot let live."""
+"""Seconds that a container's end waits for its output to pass."""
 
 _UNSERVED_HOST = {
     "Privileged": "a privileged container: Docker as root has them",
@@ -298,23 +298,30 @@ class Containers:
 
     async def _fill(self, container: Container, config: Mapping[str, Any]) -> None:
         """Empty volumes take what the image has at their place; a working folder is made where it is missing."""
-        wanted = [
-            point
-            for point in container.points
-            if point.kind == mounts.VOLUME and point.fill and not point.subpath
-        ]
         folder = str(config.get("WorkingDir") or "/")
         with self._storage.root(container) as root:
-            for point in wanted:
-                place = root + scope.resolve(root, point.target)
-                if scope.is_folder(place):
-                    await asyncio.to_thread(_fill_one, place, self.folder_of(point.name))
-                elif os.path.lexists(place):
-                    raise ApiError(
-                        f"cannot mount volume over existing file, file exists {place.removeprefix(root)}"
-                    )
+            for point in container.points:
+                if point.kind == mounts.VOLUME and point.fill and not point.subpath:
+                    await self._fill_one(container, root, point)
             if not os.path.isdir(root + scope.resolve(root, folder)):
                 scope.make_folder(root, folder)
+
+    async def _fill_one(self, container: Container, root: str, point: Point) -> None:
+        folder, isolated = self.folder_of(point.name), self._storage.isolated
+        # In a root of its own: another container may have this volume, and be changing it. /proc is a place that
+        # every root has, and nothing else needs now.
+        at = {"kind": "bind", "source": folder, "target": "/proc", "rw": True}
+        spec = {
+            "work": "fill",
+            "path": point.target,
+            "volume": "/proc" if isolated else folder,
+            "root": root,
+            "chroot": isolated,
+            "mounts": [at] if isolated else [],
+            "private": [],
+            "make": False,
+        }
+        await self._spawner.inside(spec)
 
     async def remove(self, container: Container, *, force: bool = False, volumes: bool = False) -> None:
         """Remove a container; `force` kills it first, `volumes` takes its anonymous volumes along.
@@ -509,7 +516,10 @@ class Containers:
 
     async def _watch(self, container: Container, child: Child, streams: Streams) -> None:
         code = self._storage.code(container, await child.ended)
-        await streams.drained(None if self._storage.isolated else DRAIN_LIMIT)
+        if not await streams.drained(DRAIN_LIMIT):
+            if not self._storage.isolated:
+                streams.abandon_output()  # children that PRoot let live hold it open
+            self._keep(self._finish_output(container, streams))
         streams.close_stdin()
         container.log.flush()
         self._storage.umount(container)
@@ -532,6 +542,10 @@ class Containers:
             async with container.lock:
                 if container.id in self.by_id and not container.running:
                     await self._forget_slowly(container, True)
+
+    async def _finish_output(self, container: Container, streams: Streams) -> None:
+        await streams.drained()
+        container.log.flush()
 
     async def stop(self, container: Container, seconds: int | None = None, number: int | None = None) -> None:
         """Ask it to end, then make it: TERM, or the image's StopSignal, and KILL after so many seconds.
@@ -665,10 +679,26 @@ class Containers:
                 "container": container.id,
                 "chroot": self._storage.isolated,
                 "private": self._storage.private,
+                "make": not container.running,
                 "mounts": [spec for spec in self._mount_specs(container) if spec["kind"] == "bind"],
                 **more,
             }
             return await self._spawner.inside(spec, stdin, stdout)
+
+    async def layer_tar(self, container: Container, stdout: int) -> None:
+        """Write its own layer as a tar, with whiteouts, to a descriptor."""
+        if not self._storage.isolated:
+            await asyncio.to_thread(_write_all, stdout, self._storage.pack_changes(container))
+            return
+        spec = {
+            "work": "pack",
+            "root": container.upper,
+            "chroot": True,
+            "mounts": [],
+            "private": [],
+            "make": False,
+        }
+        await self._spawner.inside(spec, stdout=stdout)
 
     # the end
 
@@ -683,10 +713,10 @@ class Containers:
             await asyncio.wait([*self._watching], timeout=10)
 
 
-def _fill_one(place: str, folder: str) -> None:
-    if any(Path(place).iterdir()) and not any(Path(folder).iterdir()):
-        layers.copy_tree(place, folder)
-    os.chmod(folder, os.lstat(place).st_mode & 0o7777)
+def _write_all(fd: int, pieces: Iterator[bytes]) -> None:
+    with os.fdopen(os.dup(fd), "wb", layers.CHUNK) as out:
+        for piece in pieces:
+            out.write(piece)
 
 
 def ticks_of(pid: int) -> int:

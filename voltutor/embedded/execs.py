@@ -20,7 +20,7 @@ KEPT = 300.0
 """Seconds that an ended one can still be asked for its code."""
 
 DRAIN_LIMIT = 2.0
-"""Seconds that output may come after the end of its container."""
+"""Seconds between two looks whether the container of an exec whose output is still open has ended."""
 
 
 @dataclass
@@ -186,7 +186,9 @@ class Execs:
     async def _watch(self, made: Exec, child: Child, streams: Streams) -> None:
         code = await child.ended
         # What the program started in the background may hold its output open for long: Docker waits for that.
-        await streams.drained(None if made.container.running else DRAIN_LIMIT)
+        while not await streams.drained(DRAIN_LIMIT):
+            if not made.container.running:
+                break
         streams.close_stdin()
         child.close()
         made.code = code

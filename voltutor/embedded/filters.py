@@ -76,7 +76,8 @@ def flag(value: str) -> bool:
 def pattern(text: str) -> Callable[[str], bool]:
     """A test for a name: a regular expression found anywhere in it, as Docker's name filters are."""
     try:
-        compiled = re.compile(text)
+        # A repeated group can take for ever here, where Docker's matcher is linear: taken literally.
+        compiled = re.compile(re.escape(text) if re.search(r"\)[*+{?]", text) else text)
     except re.error:
         compiled = re.compile(re.escape(text))
     return lambda name: compiled.search(name) is not None

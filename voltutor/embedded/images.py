@@ -22,9 +22,10 @@ from voltutor.embedded.database import Database
 from voltutor.embedded.errors import ApiError, BadRequest, Conflict, NotFound
 from voltutor.embedded.events import Events
 from voltutor.embedded.record import Recorder
+from voltutor.embedded.settings import check_shape
 
 JSON_AT_MOST = 8 << 20
-"""Bytes of a config or a manifest in an archive."""
+"""Bytes of a config or a manifest in an archive; of all of them, eight times as many."""
 
 LAYERS_AT_MOST = 120
 """Layers of one image: their short names must fit the page of a mount's options."""
@@ -226,6 +227,7 @@ class Images:
     def add(self, config: bytes, made: Iterable[Layer], tags: Iterable[str], parent: str = "") -> Image:
         """An image with the layers just made, or there already; its names move here from where they were."""
         id_ = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        _checked(config)  # before anything is changed
         with self._database.together():
             for layer in made:
                 if layer.diff_id in self.layers:
@@ -290,6 +292,7 @@ class Images:
         texts: dict[str, bytes],
         links: dict[str, str],
     ) -> None:
+        read = 0
         try:
             with tarfile.open(fileobj=source, mode="r|*", bufsize=layers.CHUNK) as archive:  # type: ignore[call-overload]
                 for member in archive:
@@ -303,7 +306,8 @@ class Images:
                         continue
                     start = content.read(1)
                     if member.name.endswith(".json") or start in (b"{", b"["):
-                        if member.size > JSON_AT_MOST:
+                        read += member.size
+                        if max(member.size, read // 8) > JSON_AT_MOST:
                             raise BadRequest(f"the archive's {member.name} is too large to be a config")
                         texts[member.name] = start + content.read()
                     elif member.size >= 2 * layers.BLOCK or member.name.endswith(".tar"):
@@ -320,7 +324,7 @@ class Images:
             for item in manifest:
                 config = texts[item["Config"]]
                 made = [found[name] for name in item["Layers"]]
-                wanted = json.loads(config)["rootfs"]["diff_ids"] or []
+                wanted = _checked(config)["rootfs"]["diff_ids"] or []
                 if [layer.diff_id for layer in made] != wanted:
                     raise BadRequest("invalid archive: its layers are not those that its config names")
                 used |= {layer.folder for layer in made}
@@ -508,6 +512,22 @@ class Images:
 
 def _layer_name(diff_id: str) -> str:
     return f"{diff_id.removeprefix('sha256:')}/layer.tar"
+
+
+def _checked(config: bytes) -> dict[str, Any]:
+    """An image's config, decoded.
+
+    Raises:
+        ValueError: it has not the shape that is relied on.
+    """
+    value = json.loads(config.decode("utf-8"))
+    if not isinstance(value, dict) or not isinstance(value.get("config") or {}, dict):
+        raise ValueError("config")
+    check_shape(value.get("config") or {})
+    words.seconds(str(value.get("created") or "1970-01-01T00:00:00Z"))
+    for line in value.get("history") or ():
+        words.seconds(str(line.get("created") or "1970-01-01T00:00:00Z"))
+    return value
 
 
 def _flat(path: str) -> str:

@@ -20,18 +20,22 @@ MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
-MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
-_MOUNT_SETATTR = 442  # the same number on every architecture
-_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+# The same numbers on every architecture (asm-generic/unistd.h).
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+_AT_EMPTY_PATH, _AT_RECURSIVE, _OPEN_TREE_CLONE = 0x1000, 0x8000, 1
+_MOVE_FROM_EMPTY_PATH, _MOVE_TO_EMPTY_PATH = 0x04, 0x40
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_ATTEMPTS = 100
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
@@ -71,27 +75,84 @@ def mount(
     _checked(_libc.mount(*encoded, ctypes.c_ulong(flags), os.fsencode(options) or None), str(target))
 
 
-def bind(source: str, target: str | Path, *, read_only: bool = False) -> None:
-    """A bind mount with what is mounted below; read-only for all of it, without set-user-id and devices."""
-    mount(source, target, None, MS_BIND | MS_REC)
-    restrict(target, read_only=read_only, recursive=True)
+def open_in_root(root: str, path: str) -> int:
+    """A descriptor (O_PATH) of a path as a process sees it whose root is `root`: no link and no `..` leads out,
+    even while somebody changes the tree (openat2(2) with RESOLVE_IN_ROOT, Linux 5.6).
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    base = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    how = struct.pack("3Q", os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    try:
+        for _attempt in range(_ATTEMPTS):
+            found: int = _libc.syscall(
+                ctypes.c_long(_OPENAT2), ctypes.c_int(base), os.fsencode(path), how, ctypes.c_size_t(len(how))
+            )
+            # The tree was changed meanwhile, and the kernel could not be sure.
+            if found >= 0 or ctypes.get_errno() != errno.EAGAIN:
+                break
+        return _checked(found, path)
+    finally:
+        os.close(base)
 
 
-def restrict(target: str | Path, *, read_only: bool, recursive: bool = False) -> None:
-    """mount_setattr(2), Linux 5.12: no set-user-id, no devices, and no writes where `read_only`."""
+def by_descriptor(fd: int) -> str:
+    """A path that leads to what a descriptor holds, whatever its names are by now."""
+    return f"/proc/self/fd/{fd}"
+
+
+def bind(source: int, target: int, *, read_only: bool = False) -> int:
+    """A bind mount of what `source` holds on what `target` holds, with what is mounted below; without
+    set-user-id and devices, read-only for all of it where `read_only`. A descriptor of the new mount.
+
+    By descriptors, and restricted before it is anywhere to be seen (open_tree(2), move_mount(2),
+    mount_setattr(2); Linux 5.12).
+    """
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE | _AT_EMPTY_PATH
+    tree: int = _libc.syscall(ctypes.c_long(_OPEN_TREE), ctypes.c_int(source), b"", ctypes.c_uint(flags))
+    _checked(tree, "open_tree")
+    try:
+        restrict(tree, read_only=read_only)
+        moved = _libc.syscall(
+            ctypes.c_long(_MOVE_MOUNT),
+            ctypes.c_int(tree),
+            b"",
+            ctypes.c_int(target),
+            b"",
+            ctypes.c_uint(_MOVE_FROM_EMPTY_PATH | _MOVE_TO_EMPTY_PATH),
+        )
+        _checked(moved, "move_mount")
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
+
+
+def bind_path(source: str, target: str, *, read_only: bool = False) -> None:
+    """The same by paths, where nobody else can change them."""
+    fds = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in (source, target)]
+    try:
+        os.close(bind(*fds, read_only=read_only))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def restrict(mount_fd: int, *, read_only: bool, recursive: bool = True) -> None:
+    """No set-user-id, no devices, and no writes where `read_only`, on the mount that a descriptor holds and,
+    `recursive`, on those below it."""
     wanted = _ATTR_NOSUID | _ATTR_NODEV | (_ATTR_RDONLY if read_only else 0)
     attributes = struct.pack("4Q", wanted, 0, 0, 0)
-    _checked(
-        _libc.syscall(
-            ctypes.c_long(_MOUNT_SETATTR),
-            ctypes.c_int(_AT_FDCWD),
-            os.fsencode(str(target)),
-            ctypes.c_uint(_AT_RECURSIVE if recursive else 0),
-            attributes,
-            ctypes.c_size_t(len(attributes)),
-        ),
-        str(target),
+    result = _libc.syscall(
+        ctypes.c_long(_MOUNT_SETATTR),
+        ctypes.c_int(mount_fd),
+        b"",
+        ctypes.c_uint(_AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)),
+        attributes,
+        ctypes.c_size_t(len(attributes)),
     )
+    _checked(result, "mount_setattr")
 
 
 def umount(target: str | Path) -> None:
@@ -119,6 +180,12 @@ def become_root_of(uid: int, gid: int) -> None:
 def die_with_parent(signal: int) -> None:
     """Ask for a signal when the parent ends (PR_SET_PDEATHSIG)."""
     _prctl(_PR_SET_PDEATHSIG, signal)
+
+
+def close_to_others() -> None:
+    """Until the next exec nobody but the engine may trace this process or take its descriptors
+    (PR_SET_DUMPABLE): in a container's user namespace its programs are otherwise our equals."""
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def become_subreaper() -> None:

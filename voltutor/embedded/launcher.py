@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -44,10 +45,18 @@ def fork(isolated: bool) -> tuple[int, socket.socket]:
     os._exit(0)
 
 
+SPEC, ERROR, PIDFD = 3, 4, 6
+"""Where a child finds what it is to become, the pipe for its failure, and the container that it joins;
+`sandbox.ALIVE` lies between them."""
+
+
 class _Launcher:
     def __init__(self, channel: socket.socket, isolated: bool) -> None:
         self._channel, self._isolated = channel, isolated
         self._children: set[int] = set()
+        # Only we hold the other end: a child reads an end of file when we are gone, and it was born too late
+        # to be told by a signal.
+        self._alive, self._kept_open = os.pipe()
         # A child's end must wake the loop: SIGCHLD writes a byte here.
         self._woken, wake = os.pipe()
         os.set_blocking(self._woken, False)
@@ -134,8 +143,11 @@ class _Launcher:
                 pid = os.fork()
                 if pid == 0:
                     os.close(told)
-                    os.read(go, 1)  # until the helper has ended: a signal at the parent's end must mean us
-                    self._child(kind, fds)
+                    # Until the helper has ended: a signal at the parent's end must mean the launcher. Nothing
+                    # to read is its end.
+                    if os.read(go, 1):
+                        self._child(kind, fds)
+                    os._exit(127)
                 os.write(told, str(pid).encode())
             except OSError as error:
                 os.write(fds[1], sandbox.report(error))
@@ -145,29 +157,29 @@ class _Launcher:
         said = os.read(told_read, 32)
         os.close(told_read)
         os.waitpid(helper, 0)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(go_write, b"g")
         os.close(go_write)
         return int(said or -1)
 
     def _child(self, kind: str, fds: list[int]) -> NoReturn:
-        spec_fd, error_fd, *ends = fds
+        error_fd = ERROR
         try:
             signal.set_wakeup_fd(-1)
+            pidfd = _arrange(fds, self._alive)
             kernel.die_with_parent(signal.SIGKILL)
-            with os.fdopen(os.dup(spec_fd), "rb") as file:
+            sandbox.still_wanted()
+            with os.fdopen(os.dup(SPEC), "rb") as file:
                 file.seek(0)
                 spec = json.load(file)
-            # High enough that the ends of the pipes don't overwrite one another.
-            ends = [os.dup(fd) for fd in ends[:3]]
-            for number, fd in enumerate(ends):
-                os.dup2(fd, number)
             if kind == "start":
                 sandbox.start(spec)
             elif kind == "join":
-                sandbox.join(spec, fds[5])
+                sandbox.join(spec, pidfd)
             elif kind == "plain":
                 sandbox.plain(spec)
             elif kind == "connect":
-                with sandbox.connect(spec, fds[5]) as made:
+                with sandbox.connect(spec, pidfd) as made:
                     socket.send_fds(socket.socket(fileno=0), [b"ok"], [made.fileno()])
             else:
                 answer = sandbox.inside(spec)
@@ -201,6 +213,17 @@ class _Launcher:
             except ChildProcessError:
                 return
             self._children.discard(pid)
+
+
+def _arrange(fds: list[int], alive: int) -> int:
+    """Put a child's descriptors in their places and close all others; where a container's pidfd is, or -1."""
+    wanted = [*fds[2:5], fds[0], fds[1], alive, *fds[5:6]]
+    # First out of the way of one another, then into place.
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for fd in wanted]
+    for number, fd in enumerate(copies):
+        os.dup2(fd, number, inheritable=number < SPEC)
+    os.closerange(len(copies), 1 << 16)
+    return PIDFD if len(fds) > 5 else -1
 
 
 def _code(status: int) -> int:

@@ -327,13 +327,17 @@ def _header(header: tarfile.TarInfo, info: os.stat_result, path: str) -> Iterato
 def _content(path: str, size: int) -> Iterator[bytes]:
     """Exactly so many bytes, whatever a running container does to the file meanwhile."""
     left = size
-    with open(path, "rb", 0) as file:
-        while left:
-            data = file.read(min(CHUNK, left))
-            if not data:
-                data = bytes(min(CHUNK, left))
-            left -= len(data)
-            yield data
+    with contextlib.suppress(OSError):  # it has become something else, or can't be read: zeros stand for it
+        # Without following a link and without waiting for the other end of a pipe.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb", 0) as file:
+            while left and stat.S_ISREG(os.fstat(handle).st_mode) and (data := file.read(min(CHUNK, left))):
+                left -= len(data)
+                yield data
+    while left:
+        data = bytes(min(CHUNK, left))
+        left -= len(data)
+        yield data
     if size % BLOCK:
         yield bytes(-size % BLOCK)
 
@@ -391,10 +395,10 @@ class Tap:
 def size(root: str) -> int:
     """Bytes of all files in a folder, each inode once, as Docker counts a layer (moby, directory.Size)."""
     total, seen = 0, set()
-    for folder, _folders, files in os.walk(root):
+    for _folder, _folders, files, handle in os.fwalk(root):
         for name in files:
             with contextlib.suppress(OSError):
-                info = os.lstat(f"{folder}/{name}")
+                info = os.stat(name, dir_fd=handle, follow_symlinks=False)
                 if info.st_ino not in seen:
                     seen.add(info.st_ino)
                     total += info.st_size
@@ -430,27 +434,22 @@ def lookup(folders: list[str], name: str) -> tuple[str, os.stat_result] | None:
     return None
 
 
-def changes(
-    upper: str, lowers: list[str], hidden: Callable[[str], bool] = lambda path: False
-) -> list[Change]:
+def changes(upper: str, lowers: list[str]) -> list[Change]:
     """What `upper` changes of what the lower folders, topmost first, show; as `docker container diff`.
 
     A folder is listed where something in it changed, a file that was copied up but not changed is not (moby,
-    pkg/archive/changes.go). `hidden` leaves paths out.
+    pkg/archive/changes.go).
     """
-    return list(_changes(upper, lowers, "", hidden))
+    return list(_changes(upper, lowers, ""))
 
 
-def _changes(upper: str, lowers: list[str], path: str, hidden: Callable[[str], bool]) -> Iterator[Change]:
+def _changes(upper: str, lowers: list[str], path: str) -> Iterator[Change]:
     present = set(os.listdir(upper))
     names = set(present)
-    opaque = is_opaque(upper)
-    if opaque:
+    if is_opaque(upper):
         names.update(name for folder in lowers for name in os.listdir(folder))
     for name in sorted(names):
         inside = f"{path}/{name}"
-        if hidden(inside):
-            continue
         old = lookup(lowers, name)
         new = os.lstat(f"{upper}/{name}") if name in present else None
         if new is None or is_whiteout(new):
@@ -460,13 +459,13 @@ def _changes(upper: str, lowers: list[str], path: str, hidden: Callable[[str], b
         if not old:
             yield Change(inside, ADDED)
             if stat.S_ISDIR(new.st_mode):
-                yield from _changes(f"{upper}/{name}", [], inside, hidden)
+                yield from _changes(f"{upper}/{name}", [], inside)
             continue
         if not stat.S_ISDIR(new.st_mode):
             if not same(old[1], new):
                 yield Change(inside, MODIFIED)
             continue
-        inner = list(_changes(f"{upper}/{name}", below(lowers, name), inside, hidden))
+        inner = list(_changes(f"{upper}/{name}", below(lowers, name), inside))
         if inner or not same(old[1], new):
             yield Change(inside, MODIFIED)
         yield from inner

@@ -18,6 +18,15 @@ LINE_AT_MOST = 16 << 10
 _NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 
 
+BYTES_AT_MOST = 256 << 20
+"""Bytes of a log's file. Docker sets no limit; this engine shares a learner's disk, or memory."""
+
+
+def _parts(line: bytes) -> list[bytes]:
+    """A line in pieces of the length that is logged at once; one piece at least."""
+    return [line[at : at + LINE_AT_MOST] for at in range(0, len(line), LINE_AT_MOST)] or [b""]
+
+
 class Log:
     """One file. Written by a process's streams, read by any number of followers."""
 
@@ -28,16 +37,12 @@ class Log:
 
     def write(self, channel: int, data: bytes) -> None:
         """Take in a piece of output; what has no line's end yet waits for more."""
-        data = self._rest.pop(channel, b"") + data
-        lines = []
-        while data:
-            end = data.find(b"\n", 0, LINE_AT_MOST) + 1
-            if not end and len(data) < LINE_AT_MOST:
-                self._rest[channel] = data
-                break
-            end = end or LINE_AT_MOST
-            lines.append((channel, data[:end]))
-            data = data[end:]
+        *whole, rest = (self._rest.pop(channel, b"") + data).split(b"\n")
+        lines = [(channel, piece) for line in whole for piece in _parts(line + b"\n")]
+        *full, rest = _parts(rest)
+        lines += [(channel, piece) for piece in full]
+        if rest:
+            self._rest[channel] = rest
         self._append(lines)
 
     def flush(self) -> None:
@@ -58,7 +63,8 @@ class Log:
         )
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(handle, text.encode())
+            if os.fstat(handle).st_size < BYTES_AT_MOST:
+                os.write(handle, text.encode())
         finally:
             os.close(handle)
         self.wake()

@@ -33,7 +33,8 @@ class Forwarder:
             ApiError: a port is taken. NotServed: not TCP, or another machine's address.
         """
         config, host = self._container.config, self._container.host
-        wanted: dict[str, list[dict[str, str]]] = {key: [] for key in config.get("ExposedPorts") or ()}
+        exposed = (key if "/" in key else f"{key}/tcp" for key in config.get("ExposedPorts") or ())
+        wanted: dict[str, list[dict[str, str]]] = {key: [] for key in exposed}
         if self._container.network in ("host", "none"):
             return {}
         if host.get("PublishAllPorts"):
@@ -53,7 +54,7 @@ class Forwarder:
         if address in ("0.0.0.0", "::"):  # noqa: S104 - what a client asks for; loopback is what it gets
             address = LOOPBACK
         wanted = place.get("HostPort") or "0"
-        if not wanted.isdigit() or not number.isdigit():
+        if not (wanted.isdigit() and int(wanted) < 65536 and number.isdigit()):
             raise BadRequest(f"invalid port specification: {key} to {wanted!r}")
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aiohttp import web
@@ -18,12 +19,17 @@ from voltutor.embedded.daemon import Daemon
 from voltutor.embedded.probe import Choice
 from voltutor.embedded.spawner import Spawner
 
+THREADS = 64
+"""Slow things at once."""
+
 LOOK_EVERY = 1.0
 """Seconds between two looks whether it is idle."""
 
 
 async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, idle: float) -> None:
     """Serve until the end."""
+    # Each upload takes a thread for as long as its client likes; the default of a few would stop everything else.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "engine"))
     spawner = Spawner(channel)
     daemon = Daemon(root, choice, spawner, path)
     app = application(daemon)
@@ -35,7 +41,7 @@ async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, id
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     os.chmod(path, 0o600)
-    listener.listen(128)
+    listener.listen(4096)
     await web.SockSite(runner, listener).start()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -30,6 +31,9 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 NAMESPACES = kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWCGROUP
 SHM = "size=67108864,mode=1777"
 """Docker's default for the memory that processes share: 64 MiB."""
+
+ALIVE = 5
+"""The descriptor that reads an end of file when the launcher has gone."""
 
 Spec = Mapping[str, Any]
 
@@ -48,21 +52,26 @@ def start(spec: Spec) -> None:
         _network()
     root = spec["root"]
     # A mount of its own with its own flags, apart from the one that the engine looks through.
-    kernel.bind(root, root)
+    kernel.bind_path(root, root)
     _system_mounts(root, spec["tty"])
     mount_all(root, spec["mounts"], spec["private"])
     if spec["read_only"]:
-        kernel.restrict(root, read_only=True)
+        fd = os.open(root, os.O_PATH)
+        kernel.restrict(fd, read_only=True, recursive=False)
+        os.close(fd)
     kernel.set_hostname(spec["hostname"])
     kernel.pivot(root)
     kernel.unshare(kernel.NEWUSER)
     kernel.become_root_of(0, 0)
+    kernel.close_to_others()
     _become(spec)
 
 
 def join(spec: Spec, pidfd: int) -> None:
     """Become a further process of a running container; in its process namespace already."""
     _own_session(spec["tty"])
+    # Before anything in there can see us: what we still hold is the engine's (CVE-2016-9962).
+    kernel.close_to_others()
     kernel.setns(pidfd, NAMESPACES | (kernel.NEWNET if spec["network"] == "own" else 0))
     kernel.setns(pidfd, kernel.NEWUSER)
     _become(spec)
@@ -76,6 +85,12 @@ def plain(spec: Spec) -> None:
     os.execve(spec["argv"][0], spec["argv"], spec["env"])
 
 
+def still_wanted() -> None:
+    """End where the launcher ended before a signal could be asked for."""
+    if select.select([ALIVE], [], [], 0)[0]:
+        os._exit(127)
+
+
 def _own_session(tty: bool) -> None:
     os.setsid()
     if tty:
@@ -85,6 +100,7 @@ def _own_session(tty: bool) -> None:
 def _become(spec: Spec) -> None:
     kernel.keep_capabilities(kernel.DEFAULT_CAPABILITIES)
     kernel.die_with_parent(signal.SIGKILL)  # again: the change of user namespace took it back (prctl(2))
+    still_wanted()
     os.umask(0o022)
     os.chdir(spec["cwd"])
     _reset()
@@ -111,15 +127,55 @@ def _network() -> None:
         file.write("0")
 
 
+# What Docker keeps from containers: shown but not writable, or not shown (moby, oci/defaults.go). Where root
+# runs the engine these are the machine's own.
+_PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+_PROC_HIDDEN = (
+    "acpi",
+    "asound",
+    "kcore",
+    "keys",
+    "latency_stats",
+    "sched_debug",
+    "scsi",
+    "timer_list",
+    "timer_stats",
+)
+
+
 def _system_mounts(root: str, tty: bool) -> None:
-    """/proc, /sys and /dev, as Docker gives them."""
-    try:
-        kernel.mount("proc", f"{root}/proc", "proc", FLAGS)
-    except PermissionError:
-        # Where an outer container masks its own, the kernel lets nobody below it see a whole one.
-        kernel.mount("/proc", f"{root}/proc", None, kernel.MS_BIND | kernel.MS_REC)
+    """/proc, /sys and /dev, as Docker gives them.
+
+    Raises:
+        ApiError: the container has something else in their places.
+    """
+    for name in ("proc", "sys", "dev"):
+        if not scope.is_folder(f"{root}/{name}"):
+            raise ApiError(f"/{name} of the container is not a directory", 400)
+    _proc(f"{root}/proc")
     with contextlib.suppress(PermissionError):
         kernel.mount("sysfs", f"{root}/sys", "sysfs", FLAGS | kernel.MS_RDONLY)
+    _dev(root, tty)
+
+
+def _proc(proc: str) -> None:
+    try:
+        kernel.mount("proc", proc, "proc", FLAGS)
+    except PermissionError:
+        # Where an outer container masks its own, the kernel lets nobody below it see a whole one.
+        kernel.mount("/proc", proc, None, kernel.MS_BIND | kernel.MS_REC)
+    for name in _PROC_READ_ONLY:
+        with contextlib.suppress(FileNotFoundError):
+            kernel.bind_path(f"{proc}/{name}", f"{proc}/{name}", read_only=True)
+    for name in _PROC_HIDDEN:
+        path = f"{proc}/{name}"
+        if scope.is_folder(path):
+            kernel.mount("tmpfs", path, "tmpfs", FLAGS | kernel.MS_RDONLY, "size=4k,mode=000")
+        elif os.path.lexists(path):
+            kernel.mount("/dev/null", path, None, kernel.MS_BIND)
+
+
+def _dev(root: str, tty: bool) -> None:
     dev = f"{root}/dev"
     kernel.mount("tmpfs", dev, "tmpfs", kernel.MS_NOSUID | kernel.MS_NOEXEC, "size=65536k,mode=755")
     for name in DEVICES:
@@ -148,48 +204,76 @@ def _system_mounts(root: str, tty: bool) -> None:
         kernel.mount(os.ttyname(0), f"{dev}/console", None, kernel.MS_BIND)
 
 
-def mount_all(root: str, mounts: list[Spec], private: list[str]) -> None:
-    """A container's mounts, in order; mount points that the image lacks are made, and what is the engine's
-    own is covered where a bind mount leads to it."""
+_MISMATCH = (
+    "error mounting {source} to rootfs at {target}: not a directory: Are you trying to mount a directory onto a "
+    "file (or vice-versa)? Check if the specified host path exists and is the expected type"
+)
+
+
+def mount_all(root: str, mounts: list[Spec], private: list[str], *, make: bool = True) -> None:
+    """A container's mounts, in order; what is the engine's own is covered where a bind mount leads to it.
+
+    Mount points that are missing are made, but where `make` is false: then their mounts are left out. All is
+    found by descriptors that can't lead out of the root or the volume, since another container may be changing
+    what both share.
+
+    Raises:
+        ApiError: a source is missing, or of another kind than its target.
+    """
     for item in mounts:
-        target = root + scope.resolve(root, item["target"])
-        if item["kind"] == "tmpfs":
-            scope.make_folder(root, item["target"])
-            kernel.mount("tmpfs", target, "tmpfs", item["flags"], item["options"])
+        source = _source(item) if item["kind"] != "tmpfs" else None
+        folder = source is None or stat.S_ISDIR(os.fstat(source).st_mode)
+        target = _point(root, item["target"], folder, make)
+        if target is None:
             continue
-        source = item["source"]
+        if stat.S_ISDIR(os.fstat(target).st_mode) != folder:
+            raise ApiError(_MISMATCH.format(source=item.get("source", "tmpfs"), target=item["target"]), 400)
+        if source is None:
+            kernel.mount("tmpfs", kernel.by_descriptor(target), "tmpfs", item["flags"], item["options"])
+        else:
+            made = kernel.bind(source, target, read_only=not item["rw"])
+            _cover(made, os.readlink(kernel.by_descriptor(source)), private)
+            os.close(made)
+            os.close(source)
+        os.close(target)
+
+
+def _source(item: Spec) -> int:
+    try:
         if item.get("subpath"):
-            source = source + scope.resolve(source, item["subpath"])
-        if not os.path.exists(source):
-            raise ApiError(f"invalid mount: {source} does not exist", 400)
-        if os.path.isdir(source):
-            scope.make_folder(root, item["target"])
-        elif not os.path.lexists(target):
-            scope.make_folder(root, os.path.dirname(target.removeprefix(root)))
-            with open(target, "xb"):
-                pass
-        elif os.path.isdir(target):
-            raise ApiError(
-                f"error mounting {source} to rootfs at {item['target']}: not a directory: "
-                "Are you trying to mount a directory onto a file (or vice-versa)? "
-                "Check if the specified host path exists and is the expected type",
-                400,
-            )
-        if os.path.isdir(source) != os.path.isdir(target):
-            raise ApiError(
-                f"error mounting {source} to rootfs at {item['target']}: not a directory: "
-                "Are you trying to mount a directory onto a file (or vice-versa)? "
-                "Check if the specified host path exists and is the expected type",
-                400,
-            )
-        kernel.bind(source, target, read_only=not item["rw"])
-        _cover(os.path.realpath(source), target, private)
+            return kernel.open_in_root(item["source"], item["subpath"])
+        return os.open(item["source"], os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        missing = "/".join(filter(None, (item["source"], item.get("subpath"))))
+        raise ApiError(f"invalid mount: {missing} does not exist", 400) from None
 
 
-def _cover(source: str, target: str, private: list[str]) -> None:
+def _point(root: str, target: str, folder: bool, make: bool) -> int | None:
+    """A descriptor of a mount point, made where it is missing and may be."""
+    with contextlib.suppress(FileNotFoundError):
+        return kernel.open_in_root(root, target)
+    if not make:
+        return None
+    parent, name = os.path.split(target.rstrip("/"))
+    above = _point(root, parent or "/", True, make)
+    if above is None:
+        return None
+    try:
+        if folder:
+            os.mkdir(name, 0o755, dir_fd=above)
+        else:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o644, dir_fd=above))
+    except FileExistsError:
+        raise ApiError(f"invalid mount: {target} is a link that leads nowhere", 400) from None
+    finally:
+        os.close(above)
+    return kernel.open_in_root(root, target)
+
+
+def _cover(mount_fd: int, source: str, private: list[str]) -> None:
     for own in private:
         if own.startswith(source.rstrip("/") + "/"):
-            place = target + "/" + own.removeprefix(source.rstrip("/") + "/")
+            place = f"{kernel.by_descriptor(mount_fd)}/{own.removeprefix(source.rstrip('/') + '/')}"
             kernel.mount("tmpfs", place, "tmpfs", FLAGS | kernel.MS_RDONLY, "size=4k,mode=000")
 
 
@@ -197,12 +281,13 @@ def _cover(source: str, target: str, private: list[str]) -> None:
 
 
 def inside(spec: Spec) -> dict[str, Any]:
-    """Run one of `WORKS` in a container's root with its mounts, which it can't leave; its answer."""
+    """Run one of `WORKS` in a root that it can't leave: a container's with its mounts, or a layer's folder; its
+    answer."""
     root = spec["root"]
     if spec["chroot"]:
         kernel.unshare(kernel.NEWNS)
         kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-        mount_all(root, spec["mounts"], spec["private"])
+        mount_all(root, spec["mounts"], spec["private"], make=spec["make"])
         os.chroot(root)
         os.chdir("/")
         root = "/"
@@ -312,11 +397,26 @@ def _put(root: str, spec: Spec) -> None:
             pass
 
 
-def _folder(root: str, spec: Spec) -> None:
-    scope.make_folder(root, spec["path"])
+def _fill(root: str, spec: Spec) -> None:
+    """An empty volume, mounted at `volume`, takes what the image has at a path, and its mode."""
+    place, volume = root.rstrip("/") + scope.resolve(root, spec["path"]), spec["volume"]
+    if not scope.is_folder(place):
+        if os.path.lexists(place):
+            raise ApiError(f"cannot mount volume over existing file, file exists {spec['path']}")
+        return
+    if os.listdir(place) and not os.listdir(volume):
+        layers.copy_tree(place, volume)
+    os.chmod(volume, os.lstat(place).st_mode & 0o7777)
 
 
-WORKS: dict[str, Any] = {"stat": _stat, "get": _get, "put": _put, "folder": _folder}
+def _pack(root: str, spec: Spec) -> None:
+    """A container's own layer as a tar, with whiteouts."""
+    with os.fdopen(1, "wb", layers.CHUNK, closefd=False) as out:
+        for piece in layers.pack(root):
+            out.write(piece)
+
+
+WORKS: dict[str, Any] = {"stat": _stat, "get": _get, "put": _put, "fill": _fill, "pack": _pack}
 
 
 def connect(spec: Spec, pidfd: int) -> socket.socket:

@@ -7,7 +7,9 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -37,6 +39,8 @@ def socket_path(home: Path) -> Path:
 def serve(home: Path, kind: str | None, idle: float) -> int:
     """Run until told to stop, or idle and empty. One for a home: a second one ends at once with `TAKEN`."""
     os.umask(0o077)
+    os.closerange(3, 1 << 16)  # what we were started with is nobody's in a container
+    _raise_limit()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.chmod(0o700)
     with (home / "lock").open("a") as lock:
@@ -95,9 +99,17 @@ def _private(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for one in (folder, folder.parent):
         info = one.lstat()
-        if one is folder and (info.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink()):
-            sys.exit(f"{folder} belongs to another user: set VOLTUTOR_HOME to a shorter path of your own")
+        theirs = info.st_uid not in (os.getuid(), 0) or not stat.S_ISDIR(info.st_mode)
+        # In a folder that others may write to, they can put another one in its place.
+        if theirs or (one is not folder and info.st_mode & 0o022 and not info.st_mode & stat.S_ISVTX):
+            sys.exit(f"{one} is in another user's power: set VOLTUTOR_HOME to a shorter path of your own")
     folder.chmod(0o700)
+
+
+def _raise_limit() -> None:
+    """As many open files as we may have: a running container costs three."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def stop(home: Path, limit: float = 20.0) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's default PATH (moby, oci/defaults.go)."""
 
 
+_PORT = re.compile(r"\d{1,5}(/(tcp|udp|sctp))?")
 _LISTS = ("Env", "Cmd", "Entrypoint", "Binds", "VolumesFrom")
 _OBJECTS = ("Labels", "Volumes", "ExposedPorts", "Tmpfs", "PortBindings", "LogConfig", "RestartPolicy")
 
@@ -31,6 +33,14 @@ def check_shape(body: Mapping[str, Any]) -> None:
             raise BadRequest(f"invalid JSON: {key} must be a list of strings")
         if key in _OBJECTS and not isinstance(value, dict):
             raise BadRequest(f"invalid JSON: {key} must be an object")
+        if key == "Labels" and not all(isinstance(item, str) for item in value.values()):
+            raise BadRequest("invalid JSON: a label's value must be a string")
+        if key in ("ExposedPorts", "PortBindings") and not all(map(_PORT.fullmatch, value)):
+            raise BadRequest(f"invalid JSON: {key} must be named by ports, such as 80/tcp")
+        if key == "Hostname" and len(str(value)) > 64:
+            raise BadRequest("invalid hostname: it has more than 64 characters")
+        if words and any("\0" in item for item in value):
+            raise BadRequest(f"invalid JSON: {key} has a NUL in it")
         if key == "Mounts" and not (
             isinstance(value, list) and all(isinstance(item, dict) for item in value)
         ):

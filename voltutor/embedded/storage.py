@@ -159,11 +159,9 @@ class Storage:
         return total
 
     def pack_changes(self, container: Container) -> Iterator[bytes]:
-        """Its own layer as a tar, with whiteouts."""
-        if self.isolated:
-            yield from layers.pack(container.upper)
-        else:
-            yield from layers.pack_changes(str(container.folder / "m"), self.changes(container))
+        """Its own layer as a tar, with whiteouts, where it is a whole root; an overlay's upper folder is packed
+        in a root of its own (`sandbox.WORKS`)."""
+        yield from layers.pack_changes(str(container.folder / "m"), self.changes(container))
 
     # running
 

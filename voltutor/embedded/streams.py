@@ -92,18 +92,24 @@ class Streams:
                         await reader.put(channel, data)
                     except ConnectionError:
                         self.readers.remove(reader)
+                await asyncio.sleep(0)  # a program that never stops talking must not have the loop to itself
         finally:
             os.close(fd)
 
-    async def drained(self, limit: float | None = None) -> None:
-        """All output has passed; at most so many seconds, for what a child that lives on holds open."""
+    async def drained(self, limit: float | None = None) -> bool:
+        """Whether all output has passed within so many seconds. What is late goes on by itself: a reader that does
+        not read holds up its own stream, not the end of the container."""
+        late: set[asyncio.Task[None]] = set()
         if self._pumps:
             _done, late = await asyncio.wait(self._pumps, timeout=limit)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-        self._close_master()
+        if not late:
+            self._close_master()
+        return not late
+
+    def abandon_output(self) -> None:
+        """Read no more of what the process's children hold open."""
+        for task in self._pumps:
+            task.cancel()
 
     async def feed(self, data: bytes) -> None:
         """Write to the process's stdin; dropped where it reads no more."""

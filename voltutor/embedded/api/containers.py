@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from voltutor.embedded import filters, words
+from voltutor.embedded import filters, scope, words
 from voltutor.embedded.api import hijack
-from voltutor.embedded.api.http import answer, body, daemon, nothing, pump_out, streamed, truth
+from voltutor.embedded.api.http import answer, body, closing, daemon, nothing, pump_out, streamed, truth
 from voltutor.embedded.container import Container
 from voltutor.embedded.containers import each_created
-from voltutor.embedded.errors import ApiError, BadRequest, Conflict
+from voltutor.embedded.errors import ApiError, BadRequest, Conflict, Forbidden
 from voltutor.embedded.execs import Exec
 from voltutor.embedded.settings import signal_number
 from voltutor.embedded.spawner import ExecFailed
@@ -338,9 +338,10 @@ async def attach(request: web.Request) -> web.StreamResponse:
 
 
 async def _run_over(container: Container, streams: Streams) -> None:
-    """The run that these streams belong to has begun and ended, or can't begin any more."""
+    """The run that these streams belong to has begun and ended, and its output has passed."""
     while container.streams is streams:
         await container.changed.wait()
+    await streams.drained()
 
 
 async def _closed(connection: hijack.Connection, *, watch: bool) -> None:
@@ -467,34 +468,35 @@ async def archive_get(request: web.Request) -> web.StreamResponse:
     containers, container, path = daemon(request).containers, _container(request), _path(request)
     found = await containers.inside(container, "stat", path)
     ours, theirs = os.pipe()
-    work = asyncio.create_task(_closing(containers.inside(container, "get", path, stdout=theirs), theirs))
-    with pump_out(ours) as pieces:
-        response = await streamed(
-            request, "application/x-tar", {"X-Docker-Container-Path-Stat": _stat_header(found)}
-        )
-        try:
+    work = asyncio.create_task(closing(containers.inside(container, "get", path, stdout=theirs), theirs))
+    try:
+        with pump_out(ours) as pieces:
+            response = await streamed(
+                request, "application/x-tar", {"X-Docker-Container-Path-Stat": _stat_header(found)}
+            )
             while piece := await pieces.get():
                 await response.write(piece)
-        finally:
-            with contextlib.suppress(ApiError):
-                await work
+    finally:
+        # A client that left has closed the pipe's other end with it, so that the work ends too.
+        with contextlib.suppress(ApiError):
+            await work
     return response
 
 
-async def _closing(work: Any, fd: int) -> Any:
-    try:
-        return await work
-    finally:
-        os.close(fd)
+def _in_a_mount(container: Container, path: str) -> bool:
+    cleaned = scope.clean(path)
+    return any((cleaned + "/").startswith(point.target.rstrip("/") + "/") for point in container.points)
 
 
 async def archive_put(request: web.Request) -> web.StreamResponse:
     """`docker container cp` to a container: a tar unpacked at a path."""
     containers, container, path = daemon(request).containers, _container(request), _path(request)
+    if container.host.get("ReadonlyRootfs") and not _in_a_mount(container, path):
+        raise Forbidden("container rootfs is marked read-only")
     theirs, ours = os.pipe()
     keep = truth(request, "noOverwriteDirNonDir")
     work = asyncio.create_task(
-        _closing(containers.inside(container, "put", path, stdin=theirs, keep_folders=keep), theirs)
+        closing(containers.inside(container, "put", path, stdin=theirs, keep_folders=keep), theirs)
     )
     loop = asyncio.get_running_loop()
     os.set_blocking(ours, False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -197,31 +198,38 @@ async def streamed(
     return response
 
 
+async def closing(work: Coroutine[Any, Any, Any], fd: int) -> Any:
+    """Do the work, then give its descriptor back."""
+    try:
+        return await work
+    finally:
+        os.close(fd)
+
+
 @contextlib.contextmanager
 def pump_out(fd: int, limit: int = 1 << 16) -> Iterator[asyncio.Queue[bytes]]:
-    """What a pipe gives, as a queue; read by a thread, at most a few pieces ahead."""
+    """What a pipe gives, as a queue; read by a thread, at most a few pieces ahead. With the block the pipe is
+    closed, so that its writer ends."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[bytes] = asyncio.Queue(8)
     stopped = threading.Event()
 
     def work() -> None:
-        import os
-
         with os.fdopen(fd, "rb", 0) as file:
             while not stopped.is_set():
                 data = file.read(limit)
-                try:
-                    asyncio.run_coroutine_threadsafe(queue.put(data or b""), loop).result()
-                except Exception:
-                    return
+                waiting = asyncio.run_coroutine_threadsafe(queue.put(data or b""), loop)
+                while not stopped.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        waiting.result(0.1)
+                        break
+                else:
+                    waiting.cancel()
                 if not data:
                     return
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    threading.Thread(target=work, daemon=True).start()
     try:
         yield queue
     finally:
         stopped.set()
-        while not queue.empty():
-            queue.get_nowait()

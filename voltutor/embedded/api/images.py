@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -12,9 +13,21 @@ from typing import Any
 from aiohttp import web
 
 from voltutor.embedded import filters, words
-from voltutor.embedded.api.http import Incoming, answer, body, daemon, from_thread, nothing, streamed, truth
+from voltutor.embedded.api.http import (
+    Incoming,
+    answer,
+    body,
+    closing,
+    daemon,
+    from_thread,
+    nothing,
+    streamed,
+    truth,
+)
+from voltutor.embedded.container import Container
+from voltutor.embedded.daemon import Daemon
 from voltutor.embedded.errors import ApiError, BadRequest, NotFound, NotServed
-from voltutor.embedded.images import Image, full_config
+from voltutor.embedded.images import Image, Layer, full_config
 
 NO_REGISTRY = (
     "this engine reaches no registry: Docker pulls images; save it there (`docker image save`) and load it here "
@@ -171,7 +184,7 @@ async def commit(request: web.Request) -> web.StreamResponse:
     if pauses:
         engine.containers.pause(container)
     try:
-        layer = await asyncio.to_thread(engine.images.add_layer, engine.storage.pack_changes(container))
+        layer = await _own_layer(engine, container)
     finally:
         if pauses and container.state.status == "paused":  # it may have been killed meanwhile
             engine.containers.unpause(container)
@@ -183,6 +196,18 @@ async def commit(request: web.Request) -> web.StreamResponse:
         "container", "commit", container.id, container.attributes(comment="", imageID=image.id)
     )
     return answer({"Id": image.id}, 201)
+
+
+async def _own_layer(engine: Daemon, container: Container) -> Layer:
+    """A container's layer as one for an image: packed by one process, unpacked by this one."""
+    ours, theirs = os.pipe()
+    work = asyncio.create_task(closing(engine.containers.layer_tar(container, theirs), theirs))
+    with os.fdopen(ours, "rb") as source:
+        try:
+            return await asyncio.to_thread(engine.images.add_layer, source)
+        finally:
+            source.close()
+            await work
 
 
 async def search(_request: web.Request) -> web.StreamResponse:

@@ -7,6 +7,7 @@ from aiohttp import web
 from voltutor.embedded import filters
 from voltutor.embedded.api.http import answer, api_version, body, daemon, nothing, truth
 from voltutor.embedded.errors import BadRequest
+from voltutor.embedded.settings import check_shape
 from voltutor.embedded.volumes import Volume
 
 
@@ -35,6 +36,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     wanted = await body(request)
     if wanted.get("ClusterVolumeSpec"):
         raise BadRequest("cluster volumes need a swarm")
+    check_shape({"Labels": wanted.get("Labels")})
+    check_shape({"Labels": wanted.get("DriverOpts")})
     volume = daemon(request).volumes.create(
         str(wanted.get("Name") or ""),
         wanted.get("Labels"),
