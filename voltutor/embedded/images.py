@@ -521,7 +521,7 @@ def _checked(config: bytes) -> dict[str, Any]:
         ValueError: it has not the shape that is relied on.
     """
     value = json.loads(config.decode("utf-8"))
-    if not isinstance(value, dict) or not isinstance(value.get("config") or {}, dict):
+    if not isinstance(value, dict) or not isinstance(value.get("config", {}), dict | None):
         raise ValueError("config")
     check_shape(value.get("config") or {})
     words.seconds(str(value.get("created") or "1970-01-01T00:00:00Z"))

@@ -282,7 +282,8 @@ def _packed(
 ) -> Iterator[bytes]:
     try:
         info = os.lstat(path)
-    except FileNotFoundError:  # removed while it was packed: a running container
+        link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
+    except OSError:  # removed or replaced while it was packed: a running container
         return
     if is_whiteout(info):
         if layer:
@@ -290,6 +291,7 @@ def _packed(
             yield tarfile.TarInfo(f"{folder}/{WHITEOUT}{last}".lstrip("/")).tobuf(tarfile.PAX_FORMAT)
         return
     header = tarfile.TarInfo(name)
+    header.linkname = link
     if stat.S_ISSOCK(info.st_mode):
         return
     if not stat.S_ISDIR(info.st_mode) and info.st_nlink > 1:
@@ -310,7 +312,7 @@ def _header(header: tarfile.TarInfo, info: os.stat_result, path: str) -> Iterato
     if kind == stat.S_IFDIR:
         header.type = tarfile.DIRTYPE
     elif kind == stat.S_IFLNK:
-        header.type, header.linkname = tarfile.SYMTYPE, os.readlink(path)
+        header.type = tarfile.SYMTYPE
     elif kind == stat.S_IFIFO:
         header.type = tarfile.FIFOTYPE
     elif kind in (stat.S_IFCHR, stat.S_IFBLK):
