@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         act = acts.add_parser(name, help=tr(text), parents=[common])
         if name == "start":
             act.add_argument(
-                "--storage", metavar="KIND", help=tr(_("overlay, overlay-tmpfs or vfs; the best without"))
+                "--storage",
+                choices=("overlay", "overlay-tmpfs", "vfs"),
+                help=tr(_("overlay, overlay-tmpfs or vfs; the best without")),
             )
 
     kept = command("progress", tr(_("what you passed, as a file")), argparse.ArgumentParser(add_help=False))

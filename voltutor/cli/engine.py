@@ -22,8 +22,11 @@ def engine(arguments: argparse.Namespace) -> int:
             )
             _warn(running.url)
         case "stop":
+            before = embedded.status()
             there = embedded.stop()
             print(tr(_("Stopped.") if there else _("It was not running.")))
+            if before and before.storage == "overlay-tmpfs":
+                print(tr(_("What it held was in memory, and is gone.")))
         case "env":
             print(f"export DOCKER_HOST={embedded.start().url}")
         case _:

@@ -56,15 +56,16 @@ def _serve(home: Path, kind: str | None, idle: float) -> int:
     path = socket_path(home)
     _private(path.parent)
     path.unlink(missing_ok=True)
-    root = home / "store"
-    root.mkdir(exist_ok=True, mode=0o700)
     (home / "refused").unlink(missing_ok=True)
     try:
-        choice = probe.choose(root, kind)
+        choice = probe.choose(home, kind)
     except RuntimeError as error:
         (home / "refused").write_text(str(error))
         print(error, file=sys.stderr, flush=True)
         return 3
+    # A container of one kind can't run under another, and what was measured on one says nothing of another.
+    root = home / ("store" if choice.kind == probe.OVERLAY else f"store-{choice.kind}")
+    root.mkdir(exist_ok=True, mode=0o700)
     isolated = choice.kind != probe.VFS
     if isolated:
         probe.enter_namespace()

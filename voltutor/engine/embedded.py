@@ -81,6 +81,12 @@ def start(storage: str = "") -> Running:
         VoltutorError: it did not answer in time.
     """
     if running := status():
+        if storage not in ("", running.storage):
+            raise VoltutorError(
+                _("The embedded engine runs already, with {storage}."),
+                _("Stop it first: voltutor engine stop"),
+                storage=running.storage,
+            )
         return running
     if not hasattr(os, "geteuid") or sys.platform != "linux":
         raise CannotStart(["it needs Linux"])

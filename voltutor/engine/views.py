@@ -181,8 +181,13 @@ class EngineInfo:
         return self.product not in ("Docker", "Podman")
 
     @property
+    def in_memory(self) -> bool:
+        """Whether what it holds goes when it stops."""
+        return self.private and self.driver == "overlay-tmpfs"
+
+    @property
     def title(self) -> str:
         """The engine in two words, such as "Docker 20.10"; this kit's own with its storage."""
         if self.private:
-            return f"{self.product}, {self.driver}"
+            return f"{self.product} ({self.driver})"
         return f"{self.product} {'.'.join(self.version.split('.')[:2])}"

@@ -145,6 +145,7 @@ CONTAINER_LAYER = Step(
         answer=2,
     ),
     solution=[ONE],
+    needs=frozenset({COPIES_UP}),
     check=runs_on_the_image,
     hints=[
         _("`docker container run` makes a container and starts it; by default it would hold your terminal."),
@@ -212,6 +213,7 @@ READING = Step(
     ),
     given=[ONE],
     solution=[_shell("one", f"sha256sum {READ_FILE} > {NOTE}")],
+    needs=frozenset({COPIES_UP}),
     check=read_and_left_alone,
     hints=[
         _("`docker container exec` runs a program in a container that is running."),

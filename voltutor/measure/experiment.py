@@ -19,8 +19,14 @@ from voltutor.measure.stage import Stage
 from voltutor.measure.workloads import Workload
 from voltutor.results import Pair, Result, Trial, pairs_needed
 from voltutor.results.statistics import PILOT
-from voltutor.session import Bench
+from voltutor.session import COPIES_UP, Bench
 from voltutor.text import _, tr
+
+
+class NothingToMeasure(VoltutorError):
+    """The engine has no layers whose cost could be measured."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,16 @@ class Experiment:
         Raises:
             CommandFailed, TrialFailed: a trial failed. The last update's result stands.
             EngineGone: the engine went away. The same.
+            NothingToMeasure: this engine's storage copies whole images, and what it would measure is no overlay's.
         """
+        able = bench.capability(COPIES_UP)
+        if able.available is False:
+            raise NothingToMeasure(
+                _("{engine} can't measure this: {why}."),
+                _("Name an engine with layers by --engine; recorded results are in the project's data."),
+                engine=bench.engine.info.title,
+                why=able.why,
+            )
         bench.sweep_trials()
         for progress in bench.prepare(self.workload.image):
             yield Update(so_far or self._blank(), progress.text)

@@ -284,6 +284,8 @@ class Controller:
             return
         bench = self._bench()
         self._state.asks = ()
+        if self.step.needs and isinstance(self._check(), NotPossible):
+            return
         busy = tr(_("Running…"))
         if self._follow(prepare(self.step, bench), busy):
             if not isinstance(self._state.verdict, Passed):
@@ -387,7 +389,7 @@ class Controller:
             },
             "prediction": self._prediction(names, passed),
             "lines": state.lines,
-            "run": there and not state.busy and not waits,
+            "run": there and not state.busy and not waits and not isinstance(state.verdict, NotPossible),
             "waits": self._waits(waits, passed),
             "check": there and not state.busy,
             "reset": there and not state.busy,
@@ -437,9 +439,18 @@ class Controller:
     def _absence(self) -> str:
         if self.workplace.bench is None:
             return words.html(str(self.workplace.trouble or ""))
-        title = self.workplace.bench.engine.info.title
+        info = self.workplace.bench.engine.info
         text = _("{engine} has gone. Nothing is lost: this card comes back when the engine does.")
-        return words.html(tr(text, engine=title))
+        if info.private:
+            text = _(
+                "{engine} has gone. Start it again with `voltutor engine start`: this card then comes back."
+            )
+        if info.in_memory:
+            text = _(
+                "{engine} has gone, and what it held in memory with it; what you passed and measured is kept. Start "
+                "it again with `voltutor engine start`: this card then comes back."
+            )
+        return words.html(tr(text, engine=info.title))
 
     def _hints(self, names: Any) -> list[str]:
         return [

@@ -122,7 +122,16 @@ class Workplace:
                 "images {image}."
             )
             return tr(text, engine=info.title, **others)
-        return tr(_("{engine} has gone; what you did is kept."), engine=info.title)
+        return self._gone_badge()
+
+    def _gone_badge(self) -> str:
+        info = self.bench.engine.info if self.bench else None
+        if info is None:
+            return tr(_("No engine."))
+        text = _("{engine} has gone; what you did is kept.")
+        if info.in_memory:
+            text = _("{engine} has gone, and what it held in memory with it; what you passed is kept.")
+        return tr(text, engine=info.title)
 
     def _private_badge(self) -> str:
         """The same for this home's own engine, on which all is the learner's."""
@@ -132,7 +141,7 @@ class Workplace:
         try:
             self.bench.engine.ping()
         except VoltutorError:
-            return tr(_("{engine} has gone; what you did is kept."), engine=info.title)
+            return self._gone_badge()
         texts = {
             "overlay": _(
                 "{engine}, live: real processes on a real overlay, yours alone. No Docker was needed."
@@ -143,7 +152,7 @@ class Workplace:
             ),
         }
         other = _(
-            "{engine}, live, yours alone: real processes on copies. This machine allows no overlay, so what "
-            "copy-on-write costs is shown as it was recorded elsewhere."
+            "{engine}, live, yours alone: real processes on copies, without an overlay. What copy-on-write costs is "
+            "shown as it was recorded elsewhere."
         )
         return tr(texts.get(info.driver, other), engine=info.title)
