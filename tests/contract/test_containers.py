@@ -26,42 +26,42 @@ def status(target: Target, name: str) -> tuple[str, int]:
 
 
 def test_stop_and_start_keep_the_layer_and_remove_loses_it(target: Target) -> None:
-    target.cli("docker run -d --name aa box; docker exec aa sh -c 'echo x > /kept'")
-    target.cli("docker stop -t 0 aa; docker start aa")
-    assert target.cli("docker exec aa cat /kept") == "x"
-    target.cli("docker restart -t 0 aa")
-    assert target.cli("docker exec aa cat /kept") == "x"
-    target.cli("docker rm -f aa; docker run -d --name aa box")
-    assert "No such file" in target.fails("docker exec aa cat /kept")
+    target.cli("docker run -d --name xx box; docker exec xx sh -c 'echo x > /kept'")
+    target.cli("docker stop -t 0 xx; docker start xx")
+    assert target.cli("docker exec xx cat /kept") == "x"
+    target.cli("docker restart -t 0 xx")
+    assert target.cli("docker exec xx cat /kept") == "x"
+    target.cli("docker rm -f xx; docker run -d --name xx box")
+    assert "No such file" in target.fails("docker exec xx cat /kept")
 
 
 def test_diff_tells_added_changed_and_deleted(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa box; docker exec aa sh -c 'echo >> /srv/one; rm /srv/link; mkdir -p /new/in'"
+        "docker run -d --name xx box; docker exec xx sh -c 'echo >> /srv/one; rm /srv/link; mkdir -p /new/in'"
     )
-    assert diff(target, "aa") == {"C /srv", "C /srv/one", "D /srv/link", "A /new", "A /new/in"}
+    assert diff(target, "xx") == {"C /srv", "C /srv/one", "D /srv/link", "A /new", "A /new/in"}
 
 
 def test_diff_of_a_replaced_folder_and_of_a_file_made_again(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
+    target.cli("docker run -d --name xx box")
     target.cli(
-        "docker exec aa sh -c 'rm -r /srv/deep; mkdir /srv/deep; touch /srv/deep/other; rm /srv/one; echo > /srv/one'"
+        "docker exec xx sh -c 'rm -r /srv/deep; mkdir /srv/deep; touch /srv/deep/other; rm /srv/one; echo > /srv/one'"
     )
-    found = diff(target, "aa")
+    found = diff(target, "xx")
     assert {"D /srv/deep/two", "A /srv/deep/other", "C /srv/one"} <= found
 
 
 def test_diff_leaves_out_what_lies_in_a_volume(target: Target) -> None:
-    target.cli("docker run -d --name aa -v vol1:/data box; docker exec aa touch /data/x /y")
-    assert diff(target, "aa") == {"A /data", "A /y"}
+    target.cli("docker run -d --name xx -v vol1:/data box; docker exec xx touch /data/x /y")
+    assert diff(target, "xx") == {"A /data", "A /y"}
 
 
 def test_commit_keeps_the_layer_and_not_the_volumes(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa -v /data box; "
-        "docker exec aa sh -c 'echo l > /inlayer; echo v > /data/x; rm /srv/one'"
+        "docker run -d --name xx -v /data box; "
+        "docker exec xx sh -c 'echo l > /inlayer; echo v > /data/x; rm /srv/one'"
     )
-    made = target.cli("docker commit -m note -c 'ENV B=2' -c 'CMD [\"cat\",\"/inlayer\"]' aa kept:1")
+    made = target.cli("docker commit -m note -c 'ENV B=2' -c 'CMD [\"cat\",\"/inlayer\"]' xx kept:1")
     assert made.startswith("sha256:")
     assert target.cli("docker run --rm kept:1") == "l"
     assert target.cli("docker run --rm kept:1 ls /data") == ""
@@ -97,72 +97,72 @@ def test_stop_sends_term_and_kill_after_the_time(target: Target) -> None:
 
 def test_kill_sends_the_signal_that_is_named(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa box sh -c 'trap \"echo heard; exit 3\" USR1; while :; do sleep 0.05; done'"
+        "docker run -d --name xx box sh -c 'trap \"echo heard; exit 3\" USR1; while :; do sleep 0.05; done'"
     )
-    target.cli("docker exec aa true; docker kill -s USR1 aa; docker wait aa")
-    assert status(target, "aa") == ("exited", 3)
-    assert target.cli("docker logs aa") == "heard"
-    assert "not running" in target.fails("docker kill aa")
-    assert "nvalid signal" in target.fails("docker kill -s NOSUCH aa")
+    target.cli("docker exec xx true; docker kill -s USR1 xx; docker wait xx")
+    assert status(target, "xx") == ("exited", 3)
+    assert target.cli("docker logs xx") == "heard"
+    assert "not running" in target.fails("docker kill xx")
+    assert "nvalid signal" in target.fails("docker kill -s NOSUCH xx")
 
 
 def test_pause_holds_it_and_unpause_lets_it_go(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa box sh -c 'i=0; while :; do i=$((i+1)); echo $i > /tick; sleep 0.02; done'"
+        "docker run -d --name xx box sh -c 'i=0; while :; do i=$((i+1)); echo $i > /tick; sleep 0.02; done'"
     )
-    target.cli("docker pause aa")
-    assert status(target, "aa")[0] == "paused"
-    assert "paused" in target.fails("docker exec aa true")
-    first = target.cli("docker cp aa:/tick - | tar xO")
-    assert target.cli("docker cp aa:/tick - | tar xO") == first
-    target.cli("docker unpause aa")
+    target.cli("docker pause xx")
+    assert status(target, "xx")[0] == "paused"
+    assert "paused" in target.fails("docker exec xx true")
+    first = target.cli("docker cp xx:/tick - | tar xO")
+    assert target.cli("docker cp xx:/tick - | tar xO") == first
+    target.cli("docker unpause xx")
     until = time.monotonic() + 5
-    while target.cli("docker exec aa cat /tick") == first and time.monotonic() < until:
+    while target.cli("docker exec xx cat /tick") == first and time.monotonic() < until:
         pass
-    assert target.cli("docker exec aa cat /tick") != first
+    assert target.cli("docker exec xx cat /tick") != first
 
 
 def test_wait_conditions(target: Target) -> None:
-    target.cli("docker create --name aa box sh -c 'exit 4'")
-    assert target.cli("docker wait aa & sleep 0.3; docker start aa >/dev/null; wait", timeout=20) in (
+    target.cli("docker create --name xx box sh -c 'exit 4'")
+    assert target.cli("docker wait xx & sleep 0.3; docker start xx >/dev/null; wait", timeout=20) in (
         "0",
         "4",
     )
-    assert target.api.wait("aa")["StatusCode"] == 4
+    assert target.api.wait("xx")["StatusCode"] == 4
 
 
 def test_start_of_what_runs_and_stop_of_what_does_not_change_nothing(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
-    started = inspect(target, "aa")["State"]["StartedAt"]
-    target.cli("docker start aa")
-    assert inspect(target, "aa")["State"]["StartedAt"] == started
-    target.cli("docker stop -t 0 aa; docker stop aa")
-    assert status(target, "aa")[0] == "exited"
+    target.cli("docker run -d --name xx box")
+    started = inspect(target, "xx")["State"]["StartedAt"]
+    target.cli("docker start xx")
+    assert inspect(target, "xx")["State"]["StartedAt"] == started
+    target.cli("docker stop -t 0 xx; docker stop xx")
+    assert status(target, "xx")[0] == "exited"
 
 
 def test_a_name_is_one_container_s(target: Target) -> None:
-    target.cli("docker create --name aa box; docker create --name bb box")
-    assert "already in use" in target.fails("docker create --name aa box")
-    assert "already in use" in target.fails("docker rename bb aa")
-    target.cli("docker rename bb cc")
-    assert target.cli("docker ps -a --format '{{.Names}}'").split() == ["cc", "aa"]
-    assert "No such container" in target.fails("docker start bb")
+    target.cli("docker create --name xx box; docker create --name yy box")
+    assert "already in use" in target.fails("docker create --name xx box")
+    assert "already in use" in target.fails("docker rename yy xx")
+    target.cli("docker rename yy zz")
+    assert target.cli("docker ps -a --format '{{.Names}}'").split() == ["zz", "xx"]
+    assert "No such container" in target.fails("docker start yy")
 
 
 def test_a_running_container_is_removed_by_force_only(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
-    assert "running" in target.fails("docker rm aa")
-    target.cli("docker rm -f aa")
-    assert "No such container" in target.fails("docker rm aa")
+    target.cli("docker run -d --name xx box")
+    assert "running" in target.fails("docker rm xx")
+    target.cli("docker rm -f xx")
+    assert "No such container" in target.fails("docker rm xx")
 
 
 def test_a_program_that_is_not_there_leaves_a_created_container(target: Target) -> None:
-    said = target.fails("docker run --name aa box nosuch")
+    said = target.fails("docker run --name xx box nosuch")
     assert '"nosuch": executable file not found in $PATH' in said
-    assert status(target, "aa") == ("created", 127)
-    said = target.fails("docker run --name bb box /srv/one")
+    assert status(target, "xx") == ("created", 127)
+    said = target.fails("docker run --name yy box /srv/one")
     assert "permission denied" in said
-    assert status(target, "bb") == ("created", 126)
+    assert status(target, "yy") == ("created", 126)
 
 
 def test_lists_by_state_name_label_ancestor_and_volume(target: Target) -> None:
@@ -189,15 +189,15 @@ def test_ids_can_be_shortened(target: Target) -> None:
 
 
 def test_inspect_says_how_it_was_made(target: Target) -> None:
-    target.cli("docker create --name aa -e B=2 -w /srv --label x=1 --entrypoint echo -i box hello")
-    found = inspect(target, "aa")
-    assert (found["Path"], found["Args"], found["Name"]) == ("echo", ["hello"], "/aa")
+    target.cli("docker create --name xx -e B=2 -w /srv --label x=1 --entrypoint echo -i box hello")
+    found = inspect(target, "xx")
+    assert (found["Path"], found["Args"], found["Name"]) == ("echo", ["hello"], "/xx")
     config = found["Config"]
     assert config["Image"] == "box"
     assert {"A=image", "B=2"} <= set(config["Env"])
     assert (config["WorkingDir"], config["Labels"], config["OpenStdin"]) == ("/srv", {"x": "1"}, True)
     assert found["State"]["Status"] == "created"
-    assert target.cli("docker start -a aa") == "hello"
+    assert target.cli("docker start -a xx") == "hello"
 
 
 def test_the_working_folder_is_made(target: Target) -> None:
@@ -206,15 +206,15 @@ def test_the_working_folder_is_made(target: Target) -> None:
 
 def test_prune_removes_what_does_not_run(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa box; docker create --name bb box; docker create --name cc --label keep box"
+        "docker run -d --name xx box; docker create --name yy box; docker create --name zz --label keep box"
     )
     gone = target.api.prune_containers({"label!": ["keep"]})
     assert len(gone["ContainersDeleted"]) == 1
-    assert set(target.cli("docker ps -a --format '{{.Names}}'").split()) == {"aa", "cc"}
+    assert set(target.cli("docker ps -a --format '{{.Names}}'").split()) == {"xx", "zz"}
 
 
 def test_the_size_of_a_layer_is_what_was_written(target: Target) -> None:
-    target.cli("docker run -d --name aa box; docker exec aa dd if=/dev/zero of=/big bs=1024 count=2048")
+    target.cli("docker run -d --name xx box; docker exec xx dd if=/dev/zero of=/big bs=1024 count=2048")
     (line,) = target.api.containers(size=True)
     assert 2 << 20 <= line["SizeRw"] < (2 << 20) + 4096
     assert line["SizeRootFs"] > line["SizeRw"]
@@ -222,22 +222,22 @@ def test_the_size_of_a_layer_is_what_was_written(target: Target) -> None:
 
 @pytest.mark.needs("isolation")
 def test_a_container_is_alone_with_its_processes_and_name(target: Target) -> None:
-    target.cli("docker run -d --name aa --hostname inside box")
-    assert target.cli("docker exec aa hostname") == "inside"
-    assert target.cli('docker exec aa sh -c \'cat /proc/1/cmdline | tr "\\0" " "\'') == "sleep 600"
-    seen = target.cli("docker exec aa ps | wc -l")
+    target.cli("docker run -d --name xx --hostname inside box")
+    assert target.cli("docker exec xx hostname") == "inside"
+    assert target.cli('docker exec xx sh -c \'cat /proc/1/cmdline | tr "\\0" " "\'') == "sleep 600"
+    seen = target.cli("docker exec xx ps | wc -l")
     assert int(seen) <= 5
 
 
 @pytest.mark.needs("isolation")
 def test_main_process_and_exec_have_docker_s_capabilities_and_no_more(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
+    target.cli("docker run -d --name xx box")
     line = "sh -c 'grep -E \"Cap(Prm|Eff|Bnd)\" /proc/%s/status'"
     for pid in ("1", "self"):
-        lines = target.cli(f"docker exec aa {line % pid}").split()
+        lines = target.cli(f"docker exec xx {line % pid}").split()
         assert lines[1::2] == ["00000000a80425fb"] * 3
     for attempt in ("mount -t tmpfs x /srv", "umount /proc", "mount -o remount,rw /sys"):
-        assert target.fails(f"docker exec aa {attempt}")
+        assert target.fails(f"docker exec xx {attempt}")
 
 
 def test_create_has_the_statuses_that_clients_rely_on(target: Target) -> None:

@@ -75,9 +75,9 @@ def test_prune_says_what_it_deleted(target: Target) -> None:
 
 def test_system_df_counts_what_is_there(target: Target) -> None:
     target.cli(
-        "docker run -d --name aa -v vol1:/data box; docker exec aa dd if=/dev/zero of=/data/x bs=1000 count=3"
+        "docker run -d --name xx -v vol1:/data box; docker exec xx dd if=/dev/zero of=/data/x bs=1000 count=3"
     )
     said = target.cli("docker system df -v")
     assert re.search(r"^vol1 +1 +3kB$", said, re.MULTILINE)
-    assert re.search(r"^\S+ +box .* aa$", said, re.MULTILINE)
+    assert re.search(r"^\S+ +box .* xx$", said, re.MULTILINE)
     assert re.search(r"^box +latest ", said, re.MULTILINE)

@@ -30,17 +30,17 @@ def test_run_i_reads_stdin_to_its_end(target: Target) -> None:
 
 
 def test_exec_carries_streams_code_stdin_environment_and_folder(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
-    assert target.cli("docker exec -i aa cat", data="through") == "through"
-    assert target.cli("docker exec -e B=2 -w /srv aa sh -c 'echo $A $B; pwd'") == "image 2\n/srv"
-    done = target.cli("docker exec aa sh -c 'exit 9'; echo $?")
+    target.cli("docker run -d --name xx box")
+    assert target.cli("docker exec -i xx cat", data="through") == "through"
+    assert target.cli("docker exec -e B=2 -w /srv xx sh -c 'echo $A $B; pwd'") == "image 2\n/srv"
+    done = target.cli("docker exec xx sh -c 'exit 9'; echo $?")
     assert done == "9"
-    assert target.cli("docker exec aa nosuch 2>/dev/null >/dev/null; echo $?") in ("126", "127")
+    assert target.cli("docker exec xx nosuch 2>/dev/null >/dev/null; echo $?") in ("126", "127")
 
 
 def test_exec_demultiplexes_in_order(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
-    made = target.api.exec_create("aa", ["sh", "-c", "for i in 1 2 3; do echo $i; echo e$i >&2; done"])
+    target.cli("docker run -d --name xx box")
+    made = target.api.exec_create("xx", ["sh", "-c", "for i in 1 2 3; do echo $i; echo e$i >&2; done"])
     out, err = target.api.exec_start(made["Id"], demux=True)
     assert (out, err) == (b"1\n2\n3\n", b"e1\ne2\ne3\n")
     found = target.api.exec_inspect(made["Id"])
@@ -48,38 +48,38 @@ def test_exec_demultiplexes_in_order(target: Target) -> None:
 
 
 def test_a_detached_exec_goes_on_alone(target: Target) -> None:
-    target.cli("docker run -d --name aa box; docker exec -d aa sh -c 'sleep 0.1; touch /done'")
+    target.cli("docker run -d --name xx box; docker exec -d xx sh -c 'sleep 0.1; touch /done'")
     until = time.monotonic() + 10
-    while target.cli("docker exec aa ls /done", check=False) != "/done":
+    while target.cli("docker exec xx ls /done", check=False) != "/done":
         assert time.monotonic() < until
 
 
 def test_much_output_passes_whole(target: Target) -> None:
-    target.cli("docker run -d --name aa box")
-    assert target.cli("docker exec aa sh -c 'dd if=/dev/zero bs=1M count=30 2>/dev/null' | wc -c") == str(
+    target.cli("docker run -d --name xx box")
+    assert target.cli("docker exec xx sh -c 'dd if=/dev/zero bs=1M count=30 2>/dev/null' | wc -c") == str(
         30 << 20
     )
 
 
 def test_logs_hold_what_was_said_and_can_be_cut(target: Target) -> None:
-    target.cli("docker run --name aa box sh -c 'seq 5; echo last >&2; printf partial'")
-    assert target.cli("docker logs aa 2>/dev/null").split() == ["1", "2", "3", "4", "5", "partial"]
-    assert target.cli("docker logs aa 2>&1 >/dev/null") == "last"
-    assert len(target.cli("docker logs --tail 2 aa 2>&1").splitlines()) == 2
-    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z 1$", target.cli("docker logs -t aa 2>/dev/null").splitlines()[0])
-    assert target.cli("docker logs --since 2100-01-01T00:00:00Z aa") == ""
+    target.cli("docker run --name xx box sh -c 'seq 5; echo last >&2; printf partial'")
+    assert target.cli("docker logs xx 2>/dev/null").split() == ["1", "2", "3", "4", "5", "partial"]
+    assert target.cli("docker logs xx 2>&1 >/dev/null") == "last"
+    assert len(target.cli("docker logs --tail 2 xx 2>&1").splitlines()) == 2
+    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z 1$", target.cli("docker logs -t xx 2>/dev/null").splitlines()[0])
+    assert target.cli("docker logs --since 2100-01-01T00:00:00Z xx") == ""
 
 
 def test_logs_f_follow_until_the_end(target: Target) -> None:
-    target.cli("docker run -d --name aa box sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done'")
-    assert target.cli("docker logs -f aa", timeout=20).split() == ["1", "2", "3"]
+    target.cli("docker run -d --name xx box sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done'")
+    assert target.cli("docker logs -f xx", timeout=20).split() == ["1", "2", "3"]
 
 
 def test_start_a_shows_a_second_run(target: Target) -> None:
-    target.cli("docker create --name aa box echo hello")
-    assert target.cli("docker start -a aa") == "hello"
-    assert target.cli("docker start -a aa") == "hello"
-    assert target.cli("docker logs aa").split() == ["hello", "hello"]
+    target.cli("docker create --name xx box echo hello")
+    assert target.cli("docker start -a xx") == "hello"
+    assert target.cli("docker start -a xx") == "hello"
+    assert target.cli("docker logs xx").split() == ["hello", "hello"]
 
 
 def test_a_terminal_is_one_with_a_size_and_job_control(target: Target) -> None:
@@ -116,10 +116,10 @@ def test_a_terminal_is_one_with_a_size_and_job_control(target: Target) -> None:
 
 
 def test_detaching_leaves_the_container_running(target: Target) -> None:
-    target.cli("docker run -dit --name aa box sh")
+    target.cli("docker run -dit --name xx box sh")
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        ["docker", "attach", "aa"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        ["docker", "attach", "xx"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
         env={**os.environ, "DOCKER_HOST": target.url, "TERM": "xterm"},
     )  # fmt: skip
     os.close(slave)
@@ -132,13 +132,13 @@ def test_detaching_leaves_the_container_running(target: Target) -> None:
     os.write(master, b"\x10\x11")
     process.wait(timeout=20)
     os.close(master)
-    assert target.cli("docker inspect --format '{{.State.Running}}' aa") == "true"
+    assert target.cli("docker inspect --format '{{.State.Running}}' xx") == "true"
 
 
 def test_an_attached_reader_that_vanishes_stops_nothing(target: Target) -> None:
-    target.cli("docker run -d --name aa box sh -c 'while :; do echo tick; sleep 0.01; done'")
+    target.cli("docker run -d --name xx box sh -c 'while :; do echo tick; sleep 0.01; done'")
     process = subprocess.Popen(
-        ["docker", "attach", "--no-stdin", "aa"],
+        ["docker", "attach", "--no-stdin", "xx"],
         stdout=subprocess.PIPE,
         env={**os.environ, "DOCKER_HOST": target.url},
     )
@@ -147,15 +147,15 @@ def test_an_attached_reader_that_vanishes_stops_nothing(target: Target) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    first = len(target.cli("docker logs aa").splitlines())
+    first = len(target.cli("docker logs xx").splitlines())
     until = time.monotonic() + 10
-    while len(target.cli("docker logs aa").splitlines()) <= first:
+    while len(target.cli("docker logs xx").splitlines()) <= first:
         assert time.monotonic() < until
 
 
 def test_events_tell_a_container_s_life(target: Target) -> None:
     since = time.time()
-    target.cli("docker run --name aa --label x=1 -v vol1:/v box true; docker rm aa; docker volume rm vol1")
+    target.cli("docker run --name xx --label x=1 -v vol1:/v box true; docker rm xx; docker volume rm vol1")
     lines = target.cli(
         f"docker events --since {since:.6f} --until {time.time() + 0.5:.6f} --format '{{{{json .}}}}'"
     )
@@ -169,7 +169,7 @@ def test_events_tell_a_container_s_life(target: Target) -> None:
     attributes = die["Actor"]["Attributes"]
     assert (attributes["exitCode"], attributes["name"], attributes["image"], attributes["x"]) == (
         "0",
-        "aa",
+        "xx",
         "box",
         "1",
     )
@@ -184,9 +184,9 @@ def test_events_are_filtered_and_come_live(target: Target) -> None:
         until = time.monotonic() + 20
         assert process.stdout
         while not select.select([process.stdout], [], [], 0)[0]:
-            target.cli("docker create --name aa box >/dev/null; docker rm aa")
+            target.cli("docker create --name xx box >/dev/null; docker rm xx")
             assert time.monotonic() < until
-        assert process.stdout.readline() == "aa\n"
+        assert process.stdout.readline() == "xx\n"
     finally:
         process.kill()
         process.wait()

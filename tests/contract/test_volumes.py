@@ -93,7 +93,7 @@ def test_nocopy_leaves_it_empty(target: Target) -> None:
 
 
 def test_it_is_filled_at_create_before_any_start(target: Target) -> None:
-    target.cli("docker create --name c -v early:/srv box || docker create --name cc -v early:/srv box")
+    target.cli("docker create --name c -v early:/srv box || docker create --name zz -v early:/srv box")
     assert "one" in target.cli("docker run --rm -v early:/x box ls /x")
 
 
@@ -102,13 +102,13 @@ def test_a_bind_mount_is_never_filled(target: Target, tmp_path: Path) -> None:
 
 
 def test_volume_in_an_image_s_config_makes_an_anonymous_volume(target: Target) -> None:
-    target.cli("docker create --name cc box; docker commit --change 'VOLUME /srv' cc declared; docker rm cc")
-    target.cli("docker run -d --name aa declared")
-    (mount,) = mounts(target, "aa")
+    target.cli("docker create --name zz box; docker commit --change 'VOLUME /srv' zz declared; docker rm zz")
+    target.cli("docker run -d --name xx declared")
+    (mount,) = mounts(target, "xx")
     assert (mount["Type"], mount["Destination"]) == ("volume", "/srv")
-    assert target.cli("docker exec aa cat /srv/one") == "one"
-    target.cli("docker run -d --name bb -v mine:/srv declared")
-    (mount,) = mounts(target, "bb")
+    assert target.cli("docker exec xx cat /srv/one") == "one"
+    target.cli("docker run -d --name yy -v mine:/srv declared")
+    (mount,) = mounts(target, "yy")
     assert mount["Name"] == "mine"
 
 
@@ -137,10 +137,10 @@ def test_a_file_can_be_bound_and_shows_in_mounts(target: Target, tmp_path: Path)
 def test_a_bound_file_that_is_replaced_shows_the_old_one(target: Target, tmp_path: Path) -> None:
     path = tmp_path / "conf"
     path.write_text("old\n")
-    target.cli(f"docker run -d --name aa -v {path}:/conf box")
+    target.cli(f"docker run -d --name xx -v {path}:/conf box")
     (tmp_path / "new").write_text("new\n")
     (tmp_path / "new").replace(path)
-    seen = target.cli("docker exec aa cat /conf", check=False)
+    seen = target.cli("docker exec xx cat /conf", check=False)
     # PRoot looks the name up at each use, where the kernel's mount keeps to the inode.
     assert seen == ("new" if target.name == "vfs" else "old")
 
@@ -156,8 +156,8 @@ def test_a_read_only_mount_refuses_writes(target: Target, flag: str) -> None:
 
 @pytest.mark.needs("read_only")
 def test_read_only_shows_in_mounts(target: Target) -> None:
-    target.cli("docker create --name aa -v vol1:/x:ro -v vol2:/y --mount type=volume,src=vol3,dst=/z box")
-    found = {str(mount["Destination"]): (mount["Mode"], mount["RW"]) for mount in mounts(target, "aa")}
+    target.cli("docker create --name xx -v vol1:/x:ro -v vol2:/y --mount type=volume,src=vol3,dst=/z box")
+    found = {str(mount["Destination"]): (mount["Mode"], mount["RW"]) for mount in mounts(target, "xx")}
     assert found == {"/x": ("ro", False), "/y": ("z", True), "/z": ("z", True)}
 
 
@@ -165,8 +165,8 @@ def test_read_only_shows_in_mounts(target: Target) -> None:
 def test_tmpfs_holds_what_its_size_allows_and_goes_with_the_container(target: Target) -> None:
     said = target.fails("docker run --rm --tmpfs /t:size=1m box dd if=/dev/zero of=/t/x bs=64k count=32")
     assert "No space left on device" in said
-    target.cli("docker run -d --name aa --mount type=tmpfs,dst=/t,tmpfs-size=2m box")
-    (mount,) = mounts(target, "aa")
+    target.cli("docker run -d --name xx --mount type=tmpfs,dst=/t,tmpfs-size=2m box")
+    (mount,) = mounts(target, "xx")
     assert mount == {
         "Type": "tmpfs",
         "Source": "",
@@ -175,8 +175,8 @@ def test_tmpfs_holds_what_its_size_allows_and_goes_with_the_container(target: Ta
         "RW": True,
         "Propagation": "",
     }
-    target.cli("docker exec aa touch /t/x; docker restart -t 0 aa")
-    assert target.cli("docker exec aa ls /t") == ""
+    target.cli("docker exec xx touch /t/x; docker restart -t 0 xx")
+    assert target.cli("docker exec xx ls /t") == ""
 
 
 @pytest.mark.needs("sized")
@@ -204,20 +204,20 @@ def test_volumes_from_read_only(target: Target) -> None:
 
 
 def test_a_volume_in_use_is_not_removed(target: Target) -> None:
-    target.cli("docker create --name aa -v vol1:/x box")
+    target.cli("docker create --name xx -v vol1:/x box")
     said = target.fails("docker volume rm vol1")
     assert "volume is in use" in said
     assert volumes(target) == ["vol1"]
-    target.cli("docker rm aa; docker volume rm vol1")
+    target.cli("docker rm xx; docker volume rm vol1")
     assert "no such volume" in target.fails("docker volume rm vol1").lower()
     assert target.cli("docker volume rm -f vol1") == "vol1"
 
 
 def test_dangling_is_what_no_container_holds_even_one_never_started(target: Target) -> None:
-    target.cli("docker volume create free; docker create --name aa -v held:/x box")
+    target.cli("docker volume create free; docker create --name xx -v held:/x box")
     assert volumes(target, "-f dangling=true") == ["free"]
     assert volumes(target, "-f dangling=false") == ["held"]
-    target.cli("docker rm aa")
+    target.cli("docker rm xx")
     assert volumes(target, "-f dangling=true") == ["free", "held"]
     assert target.cli("docker volume rm $(docker volume ls --quiet --filter dangling=true)").split() == [
         "free",
@@ -234,8 +234,8 @@ def test_volumes_are_listed_by_label_name_and_driver(target: Target) -> None:
 
 
 def test_prune_before_1_42_takes_named_volumes_too(target: Target) -> None:
-    target.cli("docker volume create named; docker create --name aa -v held:/h -v /a box")
-    target.cli("docker rm aa >/dev/null; docker create --name bb -v held:/h box")
+    target.cli("docker volume create named; docker create --name xx -v held:/h -v /a box")
+    target.cli("docker rm xx >/dev/null; docker create --name yy -v held:/h box")
     gone = target.at("1.41").prune_volumes()["VolumesDeleted"]
     assert "named" in gone
     assert len(gone) == 2
@@ -245,7 +245,7 @@ def test_prune_before_1_42_takes_named_volumes_too(target: Target) -> None:
 def test_prune_since_1_42_takes_anonymous_volumes_only_unless_all(target: Target) -> None:
     if target.name == "docker-20.10":
         pytest.xfail("speaks 1.41 at most")
-    target.cli("docker volume create named; docker create --name aa -v /a box; docker rm aa")
+    target.cli("docker volume create named; docker create --name xx -v /a box; docker rm xx")
     assert len(target.api.prune_volumes()["VolumesDeleted"]) == 1
     assert volumes(target) == ["named"]
     assert target.api.prune_volumes({"all": ["true"]})["VolumesDeleted"] == ["named"]
@@ -272,7 +272,7 @@ def test_a_subpath_of_a_volume(target: Target) -> None:
     ],
 )
 def test_what_can_t_be_meant_is_refused_and_leaves_nothing(target: Target, flags: str, part: str) -> None:
-    assert part in target.fails(f"docker create --name aa {flags} box")
+    assert part in target.fails(f"docker create --name xx {flags} box")
     assert target.cli("docker ps -aq") == ""
 
 

@@ -195,13 +195,13 @@ def test_a_container_sees_neither_the_store_nor_the_socket(own: Embedded) -> Non
     ):
         with pytest.raises(APIError, match="engine's own"):
             api.create_container("box", host_config=api.create_host_config(binds=[f"{source}:/x"]))
-    pid = run(api, "aa", binds=["/:/host"])
+    pid = run(api, "xx", binds=["/:/host"])
     look = f"ls -a /host{own.folder} {own.folder}; ls /proc/1/root/; cat /proc/{os.getpid()}/status; ls /proc/*/root"
-    said = api.exec_start(api.exec_create("aa", ["sh", "-c", look])["Id"]).decode()
+    said = api.exec_start(api.exec_create("xx", ["sh", "-c", look])["Id"]).decode()
     assert "docker.sock" not in said
     assert "store" not in said
     assert f"Pid:\t{os.getpid()}" not in said
-    seen = api.exec_start(api.exec_create("aa", ["ls", "/host"])["Id"]).decode().split()
+    seen = api.exec_start(api.exec_create("xx", ["ls", "/host"])["Id"]).decode().split()
     assert {"etc", "usr"} <= set(seen)
     assert alive(pid)
 
@@ -340,16 +340,16 @@ def test_another_user_without_any_capability_runs_it(folder: Path) -> None:
     own.start()
     try:
         api = client(own)
-        run(api, "aa", binds=["vol1:/data"])
+        run(api, "xx", binds=["vol1:/data"])
         made = api.exec_create(
-            "aa", ["sh", "-c", "id -u; echo 1 > /data/x; echo >> /srv/one; mount -t tmpfs x /srv"]
+            "xx", ["sh", "-c", "id -u; echo 1 > /data/x; echo >> /srv/one; mount -t tmpfs x /srv"]
         )
         said = api.exec_start(made["Id"]).decode()
         assert said.startswith("0\n")
         assert "permission denied" in said.lower() or "not permitted" in said.lower()
-        assert {change["Path"] for change in api.diff("aa")} == {"/data", "/srv", "/srv/one"}
+        assert {change["Path"] for change in api.diff("xx")} == {"/data", "/srv", "/srv/one"}
         assert (folder / "e" / "store" / "v" / "vol1" / "_data" / "x").stat().st_uid == 1000
-        api.remove_container("aa", force=True, v=True)
+        api.remove_container("xx", force=True, v=True)
     finally:
         own.stop()
 

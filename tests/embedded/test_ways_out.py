@@ -52,13 +52,13 @@ def exchanging(one: Path, other: Path) -> Iterator[None]:
 
 def test_the_machine_s_own_switches_are_not_writable(own: Embedded) -> None:
     api = client(own)
-    run(api, "aa")
+    run(api, "xx")
     # The same value again, so that a hole would do no harm.
     line = "v=$(cat /proc/sys/vm/swappiness); echo $v > /proc/sys/vm/swappiness && echo written"
-    told = said(api, "aa", "sh", "-c", line)
+    told = said(api, "xx", "sh", "-c", line)
     assert "Read-only file system" in told
     assert "written" not in told
-    assert said(api, "aa", "sh", "-c", "cat /proc/keys /proc/timer_list 2>/dev/null") == ""
+    assert said(api, "xx", "sh", "-c", "cat /proc/keys /proc/timer_list 2>/dev/null") == ""
 
 
 @pytest.mark.parametrize("name", ["dev", "proc", "sys"])
@@ -66,23 +66,23 @@ def test_a_link_in_the_place_of_a_system_folder_is_not_followed(
     own: Embedded, folder: Path, name: str
 ) -> None:
     api = client(own)
-    api.create_container("box", name="aa")
+    api.create_container("box", name="xx")
     (folder / "host").mkdir()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         link = tarfile.TarInfo(name)
         link.type, link.linkname = tarfile.SYMTYPE, str(folder / "host")
         archive.addfile(link)
-    api.put_archive("aa", "/", out.getvalue())
+    api.put_archive("xx", "/", out.getvalue())
     with pytest.raises(APIError, match="not a directory"):
-        api.start("aa")
+        api.start("xx")
     assert list((folder / "host").iterdir()) == []
 
 
 def test_an_exec_holds_nothing_of_the_engine_s(own: Embedded) -> None:
     api = client(own)
-    run(api, "aa")
-    lines = said(api, "aa", "ls", "-l", "/proc/self/fd").splitlines()
+    run(api, "xx")
+    lines = said(api, "xx", "ls", "-l", "/proc/self/fd").splitlines()
     held = {line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line}
     assert held <= {"0", "1", "2", "3"}  # the last is what ls itself opened
     assert not any("memfd" in line or "lock" in line or "socket" in line for line in lines)
@@ -118,11 +118,11 @@ def test_a_subpath_that_becomes_a_link_leads_nowhere_else(own: Embedded, folder:
 def test_a_look_into_a_container_makes_nothing_on_the_host(own: Embedded, folder: Path) -> None:
     api = client(own)
     (folder / "host").mkdir()
-    run(api, "aa", binds=["vr:/a/b/c/d"])
-    said(api, "aa", "sh", "-c", f"mv /a/b /a/keep; ln -s {folder}/host /a/b")
+    run(api, "xx", binds=["vr:/a/b/c/d"])
+    said(api, "xx", "sh", "-c", f"mv /a/b /a/keep; ln -s {folder}/host /a/b")
     for path in ("/etc/passwd", "/a/b"):
         with contextlib.suppress(APIError):
-            pieces, _stat = api.get_archive("aa", path)
+            pieces, _stat = api.get_archive("xx", path)
             b"".join(pieces)
     assert list((folder / "host").iterdir()) == []
 
@@ -130,8 +130,8 @@ def test_a_look_into_a_container_makes_nothing_on_the_host(own: Embedded, folder
 def test_a_commit_takes_no_file_of_the_host(own: Embedded, folder: Path) -> None:
     api = client(own)
     (folder / "secret").write_text("secret" * 300)
-    api.create_container("box", name="aa")
-    upper = Path(api.inspect_container("aa")["GraphDriver"]["Data"]["UpperDir"])
+    api.create_container("box", name="xx")
+    upper = Path(api.inspect_container("xx")["GraphDriver"]["Data"]["UpperDir"])
     for number in range(30):
         (upper / f"f{number}").write_bytes(b"x" * 1800)
         (upper / f"l{number}").symlink_to(folder / "secret")
@@ -142,7 +142,7 @@ def test_a_commit_takes_no_file_of_the_host(own: Embedded, folder: Path) -> None
         stack.enter_context(exchanging(upper / "f7", upper / "l7"))
         stack.enter_context(exchanging(upper / "fifo", upper / "file"))
         for _try in range(TRIES // 2):
-            image = api.commit("aa")["Id"]
+            image = api.commit("xx")["Id"]
             store = own.folder / "store" / "l"
             assert not any(
                 path.is_file() and not path.is_symlink() and b"secret" in path.read_bytes()
@@ -184,28 +184,28 @@ def test_filling_a_volume_writes_nothing_on_the_host(own: Embedded, folder: Path
 
 def test_a_program_that_never_stops_talking_keeps_nobody_from_the_engine(own: Embedded) -> None:
     api = client(own)
-    made = api.create_container("box", ["yes", "hello"], name="aa")
+    made = api.create_container("box", ["yes", "hello"], name="xx")
     api.start(made)
-    until(lambda: len(api.logs("aa", tail=5)) > 0)
-    run(api, "bb")
+    until(lambda: len(api.logs("xx", tail=5)) > 0)
+    run(api, "yy")
     assert api.ping()
-    api.remove_container("aa", force=True)
-    assert [item["Names"] for item in api.containers(all=True)] == [["/bb"]]
+    api.remove_container("xx", force=True)
+    assert [item["Names"] for item in api.containers(all=True)] == [["/yy"]]
 
 
 def test_a_reader_that_does_not_read_keeps_no_container_from_ending(own: Embedded) -> None:
     api = client(own)
     line = "dd if=/dev/zero bs=1M count=8 2>/dev/null; sleep 600"
-    api.create_container("box", ["sh", "-c", line], name="aa")
+    api.create_container("box", ["sh", "-c", line], name="xx")
     with socket.socket(socket.AF_UNIX) as stuck:
         stuck.connect(str(own.socket))
-        head = b"POST /containers/aa/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nUpgrade: tcp\r\n"
+        head = b"POST /containers/xx/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nUpgrade: tcp\r\n"
         stuck.sendall(head + b"Connection: Upgrade\r\nContent-Length: 0\r\n\r\n")
         stuck.recv(64)
-        api.start("aa")
-        api.stop("aa", timeout=1)
-        assert api.inspect_container("aa")["State"]["Status"] == "exited"
-        api.remove_container("aa")
+        api.start("xx")
+        api.stop("xx", timeout=1)
+        assert api.inspect_container("xx")["State"]["Status"] == "exited"
+        api.remove_container("xx")
 
 
 def test_stalled_uploads_keep_nobody_from_the_engine(own: Embedded) -> None:
@@ -215,8 +215,8 @@ def test_stalled_uploads_keep_nobody_from_the_engine(own: Embedded) -> None:
             stalled = stack.enter_context(socket.socket(socket.AF_UNIX))
             stalled.connect(str(own.socket))
             stalled.sendall(b"POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
-        run(api, "aa", binds=["vol1:/x"])
-        api.remove_container("aa", force=True)
+        run(api, "xx", binds=["vol1:/x"])
+        api.remove_container("xx", force=True)
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_a_name_filter_is_no_way_to_stop_the_engine(own: Embedded) -> None:
 
 def test_a_dropped_download_leaves_no_process_and_no_descriptor(own: Embedded) -> None:
     api = client(own)
-    run(api, "aa")
-    said(api, "aa", "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=60")
+    run(api, "xx")
+    said(api, "xx", "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=60")
 
     def held() -> tuple[int, int]:
         children = Path(f"/proc/{own.launcher()}/task/{own.launcher()}/children").read_text().split()
@@ -268,7 +268,7 @@ def test_a_dropped_download_leaves_no_process_and_no_descriptor(own: Embedded) -
     for _try in range(5):
         with socket.socket(socket.AF_UNIX) as dropped:
             dropped.connect(str(own.socket))
-            dropped.sendall(b"GET /containers/aa/archive?path=/big HTTP/1.1\r\nHost: x\r\n\r\n")
+            dropped.sendall(b"GET /containers/xx/archive?path=/big HTTP/1.1\r\nHost: x\r\n\r\n")
             dropped.recv(1000)
     until(lambda: held() <= before)
 
