@@ -11,6 +11,8 @@ import json
 import math
 import os
 import random
+import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -31,6 +33,10 @@ from voltutor.results import duration, median_interval
 from voltutor.session import Bench, Remove, Run
 
 PAIRS = 20
+
+REQUESTS, COMMITS = 7, 5
+"""Of one life: what the client asks (create, start, an exec's three, stop, remove), and how often the embedded
+engine brings its state to the disk (created, running, exited, being removed, gone)."""
 
 
 def interleaved(name: str, kit: Callable[[], object], peer: Callable[[], object]) -> None:
@@ -159,8 +165,36 @@ def life_cycles(url: str, folder: Path) -> None:
                 for name in ("embedded", "Docker")
             ]
             _tell(f"{step}, embedded overlay / Docker", *pairs)
+        where_it_goes(apis["embedded"], folder, statistics.median(sum(times) for times in found["embedded"]))
         many(apis["embedded"])
         apis["Docker"].remove_image("box")
+
+
+def where_it_goes(api: Any, folder: Path, whole: float) -> None:
+    """What of a life is the requests' own way here and back, and what is state brought to the disk."""
+
+    def ping() -> None:
+        api.ping()
+
+    database = sqlite3.connect(folder / "commits.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)")
+
+    def commit() -> None:
+        database.execute("INSERT INTO t (v) VALUES (?)", ("x" * 3000,))
+
+    print(f"of the {whole * 1e3:.1f} ms of a life on embedded overlay:")
+    for what, count, act in (("requests", REQUESTS, ping), ("commits", COMMITS, commit)):
+        each = statistics.median(_timed(act) for _ in range(50))
+        print(f"  {count} {what}: {count} × {each * 1e3:.2f} ms = {count * each * 1e3:.1f} ms")
+    database.close()
+
+
+def _timed(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
 
 
 def many(api: Any) -> None:
