@@ -22,8 +22,8 @@ from typing import Any
 
 import docker
 
+from tests.box import root_archive
 from tests.conftest import sweep
-from tests.contract.conftest import root_archive
 from tests.dockerd import can_start, dockerd
 from tests.own_engine import embedded
 from voltutor import fio

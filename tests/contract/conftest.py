@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,14 +15,11 @@ from typing import Any
 import docker
 import pytest
 
+from tests.box import root_archive
 from tests.dockerd import can_start, dockerd, newer
 from tests.own_engine import Embedded, embedded
 
 ENGINES = ("docker-20.10", "docker-26.1", "overlay", "overlay-tmpfs", "vfs")
-APPLETS = (
-    "awk cat chmod chown cp dd df echo env false grep head hostname httpd id kill ln ls mkdir mkfifo mknod mount mv "
-    "ps pwd readlink rm rmdir sed seq sh sleep sort stat stty sync tail tar test touch tr true tty umount wc wget yes"
-)
 
 # What each storage of the embedded engine refuses by name, as its `info` says.
 LACKS = {
@@ -74,34 +69,6 @@ class Target:
         for image in self.api.images():
             if "box:latest" not in (image["RepoTags"] or ()):
                 self.api.remove_image(image["Id"], force=True)
-
-
-def root_archive() -> bytes:
-    """The tar of a root with busybox, for `docker image import`."""
-    busybox = shutil.which("busybox")
-    assert busybox
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-
-        def add(name: str, kind: bytes, mode: int = 0o755, content: bytes = b"", link: str = "") -> None:
-            info = tarfile.TarInfo(name)
-            info.type, info.mode, info.size, info.linkname = kind, mode, len(content), link
-            info.mtime = 1767225600
-            archive.addfile(info, io.BytesIO(content))
-
-        for folder in ("bin", "etc", "srv", "srv/deep", "root"):
-            add(folder, tarfile.DIRTYPE)
-        add("tmp", tarfile.DIRTYPE, 0o1777)
-        add("bin/busybox", tarfile.REGTYPE, content=Path(busybox).read_bytes())
-        for name in APPLETS.split():
-            add(f"bin/{name}", tarfile.SYMTYPE, 0o777, link="busybox")
-        add("etc/passwd", tarfile.REGTYPE, 0o644, b"root:x:0:0:root:/root:/bin/sh\n")
-        add("etc/group", tarfile.REGTYPE, 0o644, b"root:x:0:\n")
-        add("srv/one", tarfile.REGTYPE, 0o640, b"one\n")
-        add("srv/deep/two", tarfile.REGTYPE, 0o644, b"two\n")
-        add("srv/link", tarfile.SYMTYPE, 0o777, link="/etc/passwd")
-        add("away", tarfile.SYMTYPE, 0o777, link="/srv/deep")
-    return out.getvalue()
 
 
 @pytest.fixture(scope="session")

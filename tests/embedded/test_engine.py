@@ -21,7 +21,7 @@ import docker
 import pytest
 from docker.errors import APIError, DockerException
 
-from tests.contract.conftest import root_archive
+from tests.box import root_archive
 from tests.own_engine import Embedded
 
 LIMIT = 15.0

@@ -18,7 +18,7 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from tests.contract.conftest import root_archive
+from tests.box import root_archive
 from tests.embedded.test_engine import client, folder, own, run, until
 from tests.own_engine import Embedded
 

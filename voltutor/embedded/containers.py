@@ -246,6 +246,12 @@ class Containers:
             raise NotServed(
                 f"network {network}: Docker has networks; here there are none, host, and bridge's loopback"
             )
+        runtime = host.setdefault("Runtime", "") or "runc"
+        if runtime != "runc":
+            raise NotServed(
+                f"runtime {runtime}: Docker runs what its settings name; here containers have one kind"
+            )
+        host["Runtime"] = runtime
         policy = (host.get("RestartPolicy") or {}).get("Name") or "no"
         if policy != "no":
             raise NotServed(f"restart policy {policy}: Docker has them; here a container is started by hand")
