@@ -15,7 +15,7 @@ REASONS = {
     "ContainerTest.test_update": _UPDATE,
     "ContainerUpdateTest.test_restart_policy_update": _UPDATE,
     "ContainerUpdateTest.test_update_container": _UPDATE,
-    "CreateContainerTest.test_create_with_cpu_rt_options": "the key is spelled CPURealtimeRuntime, which Go lets pass",
+    "CreateContainerTest.test_create_with_cpu_rt_options": "the key is spelled CPURealtimeRuntime, as Go allows",
     "CreateContainerTest.test_create_with_host_pid_mode": _SHARED,
     "CreateContainerTest.test_create_with_links": _LINKS,
     "CreateContainerTest.test_create_with_restart_policy": _UPDATE,
