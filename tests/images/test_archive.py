@@ -12,27 +12,36 @@ from pathlib import Path
 import pytest
 
 from voltutor.images import (
+    LAB_IMAGES,
     MIB,
+    TREE_FILES,
+    LabImage,
     Layer,
     MissingPrograms,
+    Programs,
     Recipe,
     SeedFile,
     archive,
     dockerfile,
+    extended,
     lab,
     locate,
     seed_path,
-    seeded,
+    tree_path,
 )
 from voltutor.images.recipe import Entry
 
 
-@pytest.fixture
-def recipe(home: Path) -> Recipe:
+def located(home: Path, redis: bool = False) -> Programs:
     try:
-        return lab(locate(platform.machine(), home), platform.machine())
+        return locate(platform.machine(), home, redis)
     except MissingPrograms as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def recipe(home: Path) -> Recipe:
+    return lab(located(home), platform.machine())
 
 
 def members(data: bytes) -> dict[str, bytes]:
@@ -71,12 +80,38 @@ def test_the_lab_image_has_a_shell_fio_and_users(recipe: Recipe) -> None:
         assert name.count("/") == 0 or name.rpartition("/")[0] in names, f"{name} lies in no folder"
 
 
-def test_images_that_share_layers_carry_them_once(recipe: Recipe) -> None:
-    with_seeds = seeded(recipe, {1: 2}, "voltutor/test")
+def test_images_that_share_layers_carry_them_once(recipe: Recipe, home: Path) -> None:
+    with_seeds = extended(recipe, LabImage("voltutor/test", {1: 2}), located(home))
     files = members(b"".join(archive([recipe, with_seeds])))
     assert sum(name.endswith(".tar") for name in files) == 4
-    assert with_seeds.seed_bytes == 2 * MIB
+    assert with_seeds.data_bytes == 2 * MIB
     assert len(json.loads(files["manifest.json"])) == 2
+
+
+def test_trees_redis_and_its_log_are_layers_of_their_own(home: Path, tmp_path: Path) -> None:
+    programs = located(home, redis=True)
+    base = lab(programs, platform.machine())
+    image = extended(base, LabImage("voltutor/test", trees=1, redis=True, log=2), programs)
+    tool, tree, log = image.layers[len(base.layers) :]
+    assert "/usr/bin/redis-server" in [entry.path for entry in tool.entries]
+    small = [entry for entry in tree.entries if entry.content is not None]
+    assert len(small) == TREE_FILES
+    assert small[0].path == f"{tree_path(1)}/0000"
+    assert {entry.size for entry in small} == {4096}
+    assert len({b"".join(entry.chunks()) for entry in small[:100]}) == 100
+    (appended,) = [entry for entry in log.entries if entry.path.endswith(".incr.aof")]
+    data = b"".join(appended.chunks())
+    assert len(data) == appended.size
+    assert data.startswith(b"*3\r\n$3\r\nSET\r\n$10\r\nkey:000000\r\n$65536\r\n")
+    assert image.data_bytes == appended.size + TREE_FILES * 4096
+
+
+def test_every_lab_image_can_be_built_from_a_dockerfile() -> None:
+    for image in LAB_IMAGES.values():
+        text = dockerfile(image)
+        assert ("redis" in text) == image.redis
+        assert ("/tree/4" in text) == (image.trees == 4)
+        assert ("incr.aof" in text) == bool(image.log)
 
 
 def test_another_content_is_another_name(recipe: Recipe) -> None:
@@ -118,7 +153,7 @@ def test_a_program_that_the_engine_could_not_run_is_refused(
 
 
 def test_without_programs_a_dockerfile_makes_the_same_files() -> None:
-    text = dockerfile({16: 2})
+    text = dockerfile(LabImage("voltutor/test", {16: 2}))
     assert text.startswith("FROM ")
     assert seed_path(16, 2) in text
     assert "apk add" in text

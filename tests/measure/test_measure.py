@@ -18,21 +18,26 @@ from voltutor.errors import UsageError
 from voltutor.fio import NotFio
 from voltutor.images import MIB
 from voltutor.measure import (
+    BIND,
     FIRST_WRITE,
     LAYER,
     RANDOM_WRITE,
+    TMPFS,
     VOLUME,
     WORKLOADS,
     Experiment,
+    Line,
     Measure,
+    NoSpace,
     Update,
     Workload,
-    circumstances,
+    look,
     place,
+    two_places,
     workload,
 )
-from voltutor.measure.workloads import FirstWrite, RandomWrite
-from voltutor.results import load
+from voltutor.measure.jobs import FirstWrite, Io, NotReadable, RedisSet, Stall, Timed
+from voltutor.results import compare, load
 from voltutor.session import Bench, CommandFailed
 
 
@@ -46,7 +51,8 @@ def test_first_write_times_the_opening_and_a_write_that_reaches_the_disk() -> No
     argv = FirstWrite().argv("/seed/1MiB-1")
     assert "--ioengine=filecreate" in argv
     assert "--sync=1" in argv
-    assert argv.index("--stonewall") > argv.index("--ioengine=filecreate")
+    assert argv.count("--stonewall") == 2, "one after the other"
+    assert FirstWrite(again=True).argv("/x").count("--sync=1") == 2
     jobs = [
         {
             "jobname": "open",
@@ -59,7 +65,7 @@ def test_first_write_times_the_opening_and_a_write_that_reaches_the_disk() -> No
             "write": {"total_ios": 1, "lat_ns": {"mean": 1e6, "min": 1, "max": 1}},
         },
     ]
-    metrics = FirstWrite().read(json.dumps({"fio version": "fio-3.33", "jobs": jobs}).encode())
+    metrics = FirstWrite().read(json.dumps({"fio version": "fio-3.33", "jobs": jobs}).encode()).metrics
     assert metrics == {"seconds": pytest.approx(0.086), "open_seconds": 0.085, "write_seconds": 0.001}
 
 
@@ -72,10 +78,62 @@ def test_a_run_without_a_timing_is_refused() -> None:
         FirstWrite().read(json.dumps(empty).encode())
     idle = {
         "fio version": "fio-3.33",
-        "jobs": [{"jobname": "random-write", "error": 0, "write": {"total_ios": 0}}],
+        "jobs": [{"jobname": "io", "error": 0, "write": {"total_ios": 0}}],
     }
-    with pytest.raises((NotFio, KeyError)):
-        RandomWrite(MIB).read(json.dumps(idle).encode())
+    with pytest.raises(NotFio, match="no I/O"):
+        Io(MIB, {}).read(json.dumps(idle).encode())
+    with pytest.raises(NotFio, match="no fsync"):
+        Io(MIB, {}, metric="seconds").read(document(write=MOVED))
+    with pytest.raises(NotFio, match="no log"):
+        Stall().read(document(write=MOVED))
+    with pytest.raises(NotReadable, match="clock"):
+        Timed("true").read(b"took 2.5 2.5")
+    with pytest.raises(NotReadable, match="SET"):
+        RedisSet().read(b'"test","rps"\n')
+
+
+MOVED = {"total_ios": 10, "iops": 5.0, "bw_bytes": 20480, "clat_ns": {"mean": 2.0, "min": 1, "max": 3, "N": 10,
+         "percentile": {"99.000000": 3000}, "bins": {"2": 9, "3": 0, "4": 1}}}  # fmt: skip
+
+
+def document(**job: object) -> bytes:
+    jobs = [{"jobname": "io", "error": 0, **job}]
+    return json.dumps({"fio version": "fio-3.33", "jobs": jobs}).encode()
+
+
+def test_both_directions_add_up_and_their_latencies_lie_together() -> None:
+    read = Io(MIB, {}).read(document(read=MOVED, write=MOVED))
+    assert read.metrics == {"iops": 10.0, "p99_seconds": 3e-6}
+    assert read.bins == {2: 18, 4: 2}
+    assert (
+        Io(MIB, {}, metric="bytes_per_second").read(document(write=MOVED)).metrics["bytes_per_second"]
+        == 20480
+    )
+    sync = {"lat_ns": {"mean": 5e5, "min": 1, "max": 9}, "total_ios": 10}
+    assert Io(MIB, {}, metric="seconds").read(document(write=MOVED, sync=sync)).metrics == {"seconds": 5e-4}
+
+
+def test_the_log_that_follows_the_report_is_the_series() -> None:
+    output = document(write={**MOVED, "runtime": 250}) + b"\n10, 4000, 1, 0, 0\n20, 6000, 1, 0, 0\n"
+    read = Stall().read(output)
+    assert read.metrics == {"seconds": 0.25}
+    assert read.series == ((0.01, 4000.0), (0.02, 6000.0))
+
+
+def test_the_shells_clock_and_redis_benchmark_are_read() -> None:
+    assert Timed("true").read(b"noise\ntook 10.25 10.75\n").metrics == {"seconds": 0.5}
+    assert RedisSet().read(b'"test","rps"\n"SET","37800.50","0.4"\n').metrics == {
+        "requests_per_second": 37800.5
+    }
+
+
+def test_a_place_against_itself_is_two_of_its_kind() -> None:
+    a, b = two_places("volume, volume")
+    assert (a.name, b.name, b.kind) == ("volume", "volume-2", "volume")
+    assert a.inside("/seed/x") == "/seed/x"
+    assert place("tmpfs").inside("/seed/x") == "/place/seed/x"
+    with pytest.raises(UsageError, match="two places"):
+        two_places("layer")
 
 
 def test_names_are_looked_up_and_strangers_refused_with_a_list() -> None:
@@ -83,7 +141,7 @@ def test_names_are_looked_up_and_strangers_refused_with_a_list() -> None:
     assert place("layer") is LAYER
     with pytest.raises(UsageError, match="first-write"):
         workload("nonsense")
-    with pytest.raises(UsageError, match="layer, volume"):
+    with pytest.raises(UsageError, match="layer, volume, bind, tmpfs"):
         place("nowhere")
     for each in WORKLOADS.values():
         assert each.isolates
@@ -114,12 +172,14 @@ def test_copy_up_grows_with_the_file_in_the_layer_and_not_in_a_volume(bench: Ben
 def test_steady_state_is_measured_in_both_places(bench: Bench) -> None:
     from dataclasses import replace
 
-    job = RandomWrite(16 * MIB, runtime=0.2)
+    assert isinstance(RANDOM_WRITE.job, Io)
+    job = replace(RANDOM_WRITE.job, size=16 * MIB, runtime=0.2)
     short = replace(RANDOM_WRITE, job=job, prefill=job.prefill)
     *_, last = Experiment(short, LAYER, VOLUME, budget=30).run(bench)
     assert len(last.result.pairs) >= 8
     assert all(trial.metrics["iops"] > 100 for pair in last.result.pairs for trial in (pair.a, pair.b))
     assert all("p99_seconds" in pair.a.metrics for pair in last.result.pairs)
+    assert all(sum(pair.b.bins.values()) > 20 for pair in last.result.pairs)
 
 
 @pytest.mark.engine
@@ -204,13 +264,77 @@ def test_fios_own_message_is_shown_where_it_fails_or_is_missing(bench: Bench) ->
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("name", [name for name in WORKLOADS if name != "first-write-1g"])
+def test_every_workload_runs_in_every_place_and_leaves_nothing(
+    bench: Bench, engine: Engine, name: str
+) -> None:
+    """One pair in layer and volume, and one in bind mount and tmpfs; what takes long takes less here."""
+    from dataclasses import replace
+
+    before = set(engine.containers()), {volume.name for volume in engine.volumes()}
+    work = workload(name)
+    if isinstance(work.job, Io):
+        job = replace(work.job, size=8 * MIB, runtime=work.job.runtime and 0.1)
+        work = replace(work, job=job, prefill=job.prefill if work.prefill else None)
+    for a, b in ((LAYER, VOLUME), (BIND, TMPFS)):
+        running = Experiment(work, a, b, budget=60).run(bench)
+        for update in running:
+            if len(update.result.pairs) == len(work.sizes):
+                break
+        running.close()
+        pair = update.result.pairs[0]
+        for trial in (pair.a, pair.b):
+            assert trial.metrics[work.metric] > 0
+            assert sum(trial.bins.values()) > 0 or not isinstance(work.job, Io)
+            assert trial.series or not isinstance(work.job, Stall)
+    assert (set(engine.containers()), {volume.name for volume in engine.volumes()}) == before
+    assert not list((bench.session.folder / "places").iterdir())
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["chown-tree", "many-small-files", "rename-directory", "redis-start"])
+def test_what_copies_up_is_slower_in_the_layer(bench: Bench, name: str) -> None:
+    """Whatever the file system: a file each is made, or the whole log is copied, where none clones."""
+    if name == "redis-start" and bench.capability("reflink").available:
+        return  # there a clone is as quick as an open
+    *_, last = Experiment(workload(name), LAYER, VOLUME, budget=90).run(bench)
+    ((found,),) = compare(last.result)
+    assert found.ratio.median > 1.5
+
+
+@pytest.mark.engine
+def test_a_disk_that_is_too_full_is_refused_with_the_figures(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from voltutor.measure import experiment
+
+    monkeypatch.setattr(experiment, "SPARE", 1 << 60)
+    with pytest.raises(NoSpace, match=r"needs \d+ MiB .* and \d+ MiB are free"):
+        list(Experiment(FIRST_WRITE, LAYER, VOLUME).run(bench))
+    assert bench.result(FIRST_WRITE.name) is None
+
+
+@pytest.mark.engine
+def test_a_second_measurement_waits_and_says_so(bench: Bench) -> None:
+    with Line(bench.engine.info.id) as first:
+        running = Experiment(quick(sizes=(1,)), LAYER, VOLUME, budget=20).run(bench)
+        assert "before this one: 1" in next(running).text
+        first.__exit__()
+        assert "before this one" not in next(running).text
+        running.close()
+        first.__enter__()
+
+
+@pytest.mark.engine
 def test_circumstances_are_read_where_the_data_lie(bench: Bench) -> None:
-    seen = circumstances(bench)
+    seen = look(bench)
     assert seen["backing_file_system"] not in (None, "overlay")
     assert seen["storage_driver"] == bench.engine.info.driver
     assert str(seen["fio"]).startswith("fio-")
     assert seen["reflink"] in (True, False)
     assert seen["device"]
+    assert isinstance(seen["free_bytes"], int)
+    assert seen["caches_dropped"] in (True, False)
 
 
 @pytest.mark.engine

@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--out", metavar="FILE.json", help=tr(_("write the results")))
     measure.add_argument("--plot", metavar="FILE.png|svg", help=tr(_("draw the results")))
 
+    report = command("report", tr(_("several results on one HTML page")), common)
+    report.add_argument("files", nargs="+", metavar="FILE.json", help=tr(_("what `measure --out` wrote")))
+    report.add_argument("--html", default="report.html", metavar="FILE", help=tr(_("report.html without")))
+
     fio = command("fio", tr(_("read fio's output of any version")), common)
     fio.add_argument("file", nargs="?", default="-", metavar="FILE", help=tr(_("- or nothing reads stdin")))
     fio.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
@@ -142,6 +146,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from voltutor.cli.run import run as called
         case "measure":
             from voltutor.cli.measure import measure as called
+        case "report":
+            from voltutor.cli.report import report as called
         case "fio":
             from voltutor.cli.fio import fio as called
         case "engine":

@@ -3,14 +3,16 @@ learner opens it."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
 
-from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.serverapp import list_running_servers
 from jupyterlab.commands import get_user_settings_dir
 
+from voltutor.cli.contents import first, marker
 from voltutor.cli.lab import write_settings
 from voltutor.cli.notebooks import source
 from voltutor.cli.warm import warm
@@ -26,12 +28,27 @@ def main(argv: list[str]) -> int:
     match argv:
         case ["settings"]:
             write_settings(Path(get_user_settings_dir()))
+            _server_settings(Path(jupyter_config_dir()))
         case ["warm"]:
-            _warm()
+            try:
+                _warm()
+            finally:
+                marker().parent.mkdir(parents=True, exist_ok=True)
+                marker().touch()
         case _:
             print("python -m voltutor.cli.binder settings|warm", file=sys.stderr)
             return 2
     return 0
+
+
+def _server_settings(folder: Path) -> None:
+    settings = {
+        "ServerApp": {"contents_manager_class": "voltutor.cli.contents.Waiting"},
+        # It would look for language servers with npm, and leave a folder of npm's.
+        "LanguageServerManager": {"autodetect": False},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "jupyter_server_config.json").write_text(json.dumps(settings, indent=1))
 
 
 def _warm() -> None:
@@ -47,12 +64,12 @@ def _warm() -> None:
             return
         time.sleep(0.2)
     server = servers[0]
-    first = sorted(source().glob("*.ipynb"))[0]
-    place = first.relative_to(server["root_dir"])
+    notebook = first()
+    place = notebook.relative_to(server["root_dir"])
     warm(
         str(server["url"]).rstrip("/"),
         str(server["token"]),
-        first,
+        notebook,
         source(),
         Path(jupyter_data_dir()),
         Path(jupyter_runtime_dir()),

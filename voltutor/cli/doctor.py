@@ -17,7 +17,7 @@ from voltutor.engine import Engine, Found, NoEngine, Refusal, survey
 from voltutor.errors import VoltutorError
 from voltutor.home import home
 from voltutor.labs import LABS
-from voltutor.session import PROBES, Bench
+from voltutor.session import IN_A_CONTAINER, PROBES, Bench, Capability
 from voltutor.text import _, tr
 
 
@@ -74,10 +74,12 @@ def _engine(engine: Engine, origin: str) -> dict[str, Any]:
 def _capabilities(bench: Bench | None) -> list[dict[str, Any]]:
     if bench is None:
         return []
-    if not bench.has_image("lab"):
-        why = tr(_("not tried: needs the lab image (`voltutor images build`)"))
-        return [{"name": name, "available": None, "why": why} for name in PROBES]
-    tried = [bench.capability(name) for name in PROBES]
+    there = bench.has_image("lab")
+    why = tr(_("not tried: needs the lab image (`voltutor images build`)"))
+    tried = [
+        bench.capability(name) if there or name not in IN_A_CONTAINER else Capability(name, None, why)
+        for name in PROBES
+    ]
     return [{"name": one.name, "available": one.available, "why": one.why} for one in tried]
 
 

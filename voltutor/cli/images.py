@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from voltutor.engine import find
+from voltutor.images import LAB_IMAGES
 from voltutor.session import Bench
-from voltutor.session.bench import REPOSITORIES
 from voltutor.text import _, tr
 
 
@@ -17,7 +17,7 @@ def images(arguments: argparse.Namespace) -> int:
         for sign in bench.prepare(*(arguments.keys or ["lab", "files"])):
             if sign.text:
                 print(sign.text, flush=True)
-    for key in REPOSITORIES:
+    for key in LAB_IMAGES:
         tag = bench.image(key)
         there = bench.engine.image(tag)
         if there:

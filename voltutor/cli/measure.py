@@ -12,20 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from voltutor.engine import find
 from voltutor.errors import UsageError
 from voltutor.images import MIB
-from voltutor.measure import Measure, place, workload
-from voltutor.results import Comparison, Finding, Result, compare, duration_interval, save
+from voltutor.measure import Measure, two_places, workload
+from voltutor.results import Comparison, Finding, Result, amount_interval, compare, save
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
 
 def measure(arguments: argparse.Namespace) -> int:
     """Measure, print each comparison, and write what was asked for."""
-    names = arguments.places.split(",")
-    if len(names) != 2 or names[0] == names[1]:
-        raise UsageError(
-            _("--places takes two places, not {given!r}."), _("Write layer,volume."), given=arguments.places
-        )
-    a, b = (place(name.strip()) for name in names)
+    a, b = two_places(arguments.places)
     wanted = [workload(name) for name in arguments.workloads or ["first-write"]]
     if arguments.plot and Path(arguments.plot).suffix not in (".png", ".svg"):
         raise UsageError(
@@ -94,10 +89,7 @@ WORDS = {
 
 def _report(console: Console, result: Result, found: Comparison) -> None:
     size = f" {found.size // MIB} MiB" if found.size else ""
-    if result.metric == "seconds":
-        values = f"{duration_interval(found.a)} / {duration_interval(found.b)}"
-    else:
-        values = f"{found.a.median:.0f} / {found.b.median:.0f} IOPS"
+    values = f"{amount_interval(result.metric, found.a)} / {amount_interval(result.metric, found.b)}"
     word = tr(WORDS[found.finding], detectable=found.detectable) if found.finding in WORDS else ""
     ends = f" [{found.ratio.low:.2f}, {found.ratio.high:.2f}]" if math.isfinite(found.ratio.high) else ""
     ratio = f"{found.ratio.median:.2f}{ends}"

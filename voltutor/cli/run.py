@@ -60,6 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     session.let_go()
     _sweep(engine, session)
+    if missed := [reason for path in notebooks for reason in _not_live(out / path.name)]:
+        print(tr(_("Not done live, since this engine can't:")))
+        for reason in missed:
+            print(f"  {reason}")
     print(tr(_("Done: {out}"), out=out))
     return 0
 
@@ -142,9 +146,16 @@ def _plots(session: Session, out: Path) -> None:
 
         for result in load(path):
             shutil.copyfile(path, out / path.name)
-            if result.sizes != (None,):
-                plots.save(plots.growth(result), out / f"{path.stem}.png")
-            plots.save(plots.ratios([result]), out / f"{path.stem}-ratios.png")
+            for name, draw, _words in plots.views(result):
+                plots.save(draw(), out / f"{path.stem}-{name}.png")
+
+
+def _not_live(executed: Path) -> list[str]:
+    """What the cards of an executed notebook say that could not be done, a line each."""
+    notebook = nbformat.read(executed, as_version=4)
+    outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
+    marked = [out for out in outputs if "voltutor_not_possible" in out.get("metadata", {})]
+    return [f"{executed.stem}: {out.metadata['voltutor_not_possible']}" for out in marked]
 
 
 def _sweep(engine: Engine, session: Session) -> None:

@@ -29,12 +29,16 @@ class Job:
         return words
 
 
-def command(*jobs: Job) -> list[str]:
-    """The command line for these jobs, with JSON on stdout.
+def command(*jobs: Job, bins: bool = False) -> list[str]:
+    """The command line for these jobs, with JSON on stdout; with `bins` each latency's distribution is in it.
 
     Raises:
         ValueError: no job, or one without a name.
     """
     if not jobs or not all(job.name for job in jobs):
         raise ValueError("fio needs at least one job, and each job a name")
-    return ["fio", "--output-format=json", *(word for job in jobs for word in job.argv())]
+    return [
+        "fio",
+        f"--output-format={'json+' if bins else 'json'}",
+        *(word for job in jobs for word in job.argv()),
+    ]

@@ -32,6 +32,18 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """What fio sampled while it ran (every `iopsavgtime` or `bwavgtime` ms): I/Os or bytes per second, and how
+    many samples there were."""
+
+    samples: int | None = None
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    stddev: float | None = None
+
+
+@dataclass(frozen=True)
 class Direction:
     """One of a job's directions (read, write, trim).
 
@@ -41,6 +53,8 @@ class Direction:
         runtime_ns: nanoseconds; fio counts in ms, so a short job shows 0.
         iops: per second, over the whole run.
         bandwidth: bytes per second.
+        iops_spread, bandwidth_spread: of the samples that fio took meanwhile; short jobs have none.
+        short, dropped: I/Os that moved less than asked, or nothing.
     """
 
     ios: int | None = None
@@ -51,11 +65,16 @@ class Direction:
     submission: Latency | None = None
     completion: Latency | None = None
     total: Latency | None = None
+    iops_spread: Spread | None = None
+    bandwidth_spread: Spread | None = None
+    short: int | None = None
+    dropped: int | None = None
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """One job: its directions by name; `sync` is the latency of fsync; `error` an errno, 0 for none."""
+    """One job: its directions by name; `sync` is the latency of fsync; `error` an errno, 0 for none; CPU shares in
+    percent."""
 
     name: str
     error: int
@@ -63,6 +82,10 @@ class JobResult:
     sync: Latency | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     runtime_ns: int | None = None
+    user_cpu: float | None = None
+    system_cpu: float | None = None
+    group: int | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +178,10 @@ def _job(raw: dict[str, Any], common: Mapping[str, str], version: tuple[int, ...
         sync=_latency(sync, "lat", sync.get("total_ios")) if isinstance(sync, dict) else None,
         options={**common, **_options(raw.get("job options"))},
         runtime_ns=_scaled(raw.get("job_runtime"), 1_000_000),
+        user_cpu=_number(raw.get("usr_cpu")),
+        system_cpu=_number(raw.get("sys_cpu")),
+        group=_whole(raw.get("groupid")),
+        host=str(raw.get("hostname", "")),
     )
 
 
@@ -175,7 +202,21 @@ def _direction(raw: dict[str, Any], version: tuple[int, ...]) -> Direction:
         submission=_latency(raw, "slat", ios),
         completion=_latency(raw, "clat", ios),
         total=_latency(raw, "lat", ios),
+        iops_spread=_spread(raw, "iops", 1),
+        bandwidth_spread=_spread(raw, "bw", 1024),
+        short=_whole(raw.get("short_ios")),
+        dropped=_whole(raw.get("drop_ios")),
     )
+
+
+def _spread(raw: Mapping[str, Any], name: str, scale: int) -> Spread | None:
+    """`iops_min` and its kin; bandwidth is printed in KiB per second. Without samples there is none."""
+    count = _whole(raw.get(f"{name}_samples"))
+    keys = ("min", "max", "mean", "stddev" if f"{name}_stddev" in raw else "dev")
+    numbers = [_number(raw.get(f"{name}_{key}")) for key in keys]
+    if count == 0 or not any(numbers):
+        return None
+    return Spread(count, *(None if number is None else number * scale for number in numbers))
 
 
 def _latency(raw: Mapping[str, Any], name: str, ios: Any) -> Latency | None:
@@ -219,6 +260,11 @@ def _pairs(raw: Any, scale: int) -> Iterator[tuple[float, float]]:
 def _scaled(raw: Any, scale: int) -> int | None:
     number = _number(raw)
     return None if number is None else int(number * scale)
+
+
+def _whole(raw: Any) -> int | None:
+    number = _number(raw)
+    return None if number is None else int(number)
 
 
 def _number(raw: Any) -> float | None:

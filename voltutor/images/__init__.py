@@ -2,30 +2,41 @@
 Knows no engine, and needs no registry."""
 
 from voltutor.images.archive import archive
-from voltutor.images.programs import MissingPrograms, Programs, locate, unpacked
-from voltutor.images.recipe import (
+from voltutor.images.content import (
+    LAB_IMAGES,
     MIB,
-    RECIPE_LABEL,
     SEEDS_LAB,
     SEEDS_LARGE,
     SEEDS_MEASURE,
+    SEEDS_SMALL,
+    TREE_FILES,
+    LabImage,
+    SeedFile,
+    seed_path,
+    tree_path,
+)
+from voltutor.images.programs import MissingPrograms, Programs, locate, unpacked
+from voltutor.images.recipe import (
+    RECIPE_LABEL,
     Entry,
     Layer,
     Recipe,
-    SeedFile,
     dockerfile,
+    extended,
     lab,
-    seed_path,
-    seeded,
 )
 
 __all__ = [
+    "LAB_IMAGES",
     "MIB",
     "RECIPE_LABEL",
     "SEEDS_LAB",
     "SEEDS_LARGE",
     "SEEDS_MEASURE",
+    "SEEDS_SMALL",
+    "TREE_FILES",
     "Entry",
+    "LabImage",
     "Layer",
     "MissingPrograms",
     "Programs",
@@ -33,9 +44,10 @@ __all__ = [
     "SeedFile",
     "archive",
     "dockerfile",
+    "extended",
     "lab",
     "locate",
     "seed_path",
-    "seeded",
+    "tree_path",
     "unpacked",
 ]

@@ -17,6 +17,12 @@ NEEDED = ("busybox", "fio", "cp")
 """busybox for the shell, fio for the workloads, and the cp of GNU coreutils because busybox's can't be told
 to clone, which is how a reflink file system is recognised."""
 
+REDIS = ("redis-server", "redis-benchmark", "redis-cli")
+
+_ALSO = {"redis-server": "redis-check-rdb"}
+"""One binary under several names: it is the server unless it is called by another. Debian's redis-tools has it
+without the service that its redis-server would start."""
+
 # e_machine of the ELF header, by the engine's word for the architecture (elf.h).
 _MACHINES = {"x86_64": 62, "amd64": 62, "aarch64": 183, "arm64": 183}
 
@@ -27,7 +33,10 @@ class MissingPrograms(VoltutorError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
             _("The lab image can't be assembled from this machine's programs: {name}: {reason}."),
-            _("Run `make lab`, which fetches them, or on Debian `sudo apt-get install busybox-static fio`."),
+            _(
+                "Run `make lab`, which fetches them, or on Debian `sudo apt-get install "
+                "busybox-static fio redis-tools`."
+            ),
             name=name,
             reason=tr(reason),
         )
@@ -49,6 +58,7 @@ class Programs:
     applets: tuple[str, ...]
     fio: tuple[Program, ...]
     cp: tuple[Program, ...]
+    redis: tuple[Program, ...] = ()
 
 
 def unpacked(home: Path) -> Path:
@@ -56,25 +66,31 @@ def unpacked(home: Path) -> Path:
     return home / "programs" / "root"
 
 
-def locate(architecture: str, home: Path) -> Programs:
-    """Find every needed program, unpacked under `home` or on PATH.
+def locate(architecture: str, home: Path, redis: bool = False) -> Programs:
+    """Find every needed program, unpacked under `home` or on PATH; Redis where it is asked for.
 
     Raises:
         MissingPrograms: one is not there, or is no ELF file of the engine's architecture.
     """
     root = unpacked(home)
-    found = {name: _locate(name, root, architecture) for name in NEEDED}
+    found = {name: _locate(name, root, architecture) for name in (*NEEDED, *(REDIS if redis else ()))}
     return Programs(
         busybox=_with_libraries(found["busybox"], "/bin/busybox", root),
         applets=_applets(found["busybox"]),
         fio=_with_libraries(found["fio"], "/usr/bin/fio", root),
         cp=_with_libraries(found["cp"], "/usr/bin/cp", root),
+        redis=tuple(
+            part
+            for name in (REDIS if redis else ())
+            for part in _with_libraries(found[name], f"/usr/bin/{name}", root)
+        ),
     )
 
 
 def _locate(name: str, root: Path, architecture: str) -> Path:
     folders = [str(root / part) for part in ("usr/bin", "bin", "usr/sbin")]
-    path = shutil.which(name, path=os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)]))
+    where = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    path = shutil.which(name, path=where) or shutil.which(_ALSO.get(name, name), path=where)
     if path is None:
         raise MissingPrograms(name, _("not found"))
     real = Path(path).resolve()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
+from voltutor.images.content import (
+    MIB,
+    TREE_FILE,
+    TREE_FILES,
+    AppendLog,
+    Content,
+    LabImage,
+    SeedFile,
+    seed_path,
+    tree_path,
+)
 from voltutor.images.programs import Program, Programs
 
 RECIPE_LABEL = "io.voltutor.recipe"
 """On every lab image: the full hash of its recipe."""
-
-MIB = 1 << 20
 
 STAY = b"""#!/bin/sh
 # Keeps a container running until it is told to stop; busybox's sleep as process 1 would ignore TERM.
@@ -24,40 +31,15 @@ trap 'exit 0' TERM INT
 while :; do sleep 3600 & wait $!; done
 """
 
-SEEDS_LAB: Mapping[int, int] = {16: 3}
-"""Seed files of the lab's first steps: size in MiB to number of files."""
-
-SEEDS_MEASURE: Mapping[int, int] = {1: 4, 4: 4, 16: 4, 64: 2, 256: 1}
-"""Seed files of first-write: 468 MiB, several of each small size so that one container gives several."""
-
-SEEDS_LARGE: Mapping[int, int] = {**SEEDS_MEASURE, 1024: 1}
-"""With the option of 1 GiB."""
-
-
-@dataclass(frozen=True)
-class SeedFile:
-    """A file of random data without holes: a copy-up copies data and skips holes, and what is alike may be
-    stored once. The data depend on size and index alone, so that an image made again is the same image."""
-
-    size: int
-    index: int
-
-    def chunks(self) -> Iterator[bytes]:
-        """Its bytes, a MiB at a time."""
-        # The raw stream of PCG64 is fixed by its algorithm; numpy promises that of no Generator (NEP 19).
-        source = np.random.PCG64(self.size * 1000 + self.index)
-        for _ in range(self.size // MIB):
-            yield source.random_raw(MIB // 8).astype("<u8").tobytes()
-
 
 @dataclass(frozen=True)
 class Entry:
-    """One path of a layer: a file (`content` bytes, a file of this machine, or a seed), a folder (None), or
-    a symbolic link (`link`)."""
+    """One path of a layer: a file (`content` bytes, a file of this machine, or data that is made), a folder
+    (None), or a symbolic link (`link`)."""
 
     path: str
     mode: int
-    content: bytes | Path | SeedFile | None = None
+    content: bytes | Path | Content | None = None
     link: str = ""
 
     @property
@@ -68,10 +50,10 @@ class Entry:
                 return len(self.content)
             case Path():
                 return self.content.stat().st_size
-            case SeedFile():
-                return self.content.size
             case None:
                 return 0
+            case _:
+                return self.content.size
 
     def chunks(self) -> Iterator[bytes]:
         """The content, in pieces."""
@@ -82,13 +64,15 @@ class Entry:
                 with self.content.open("rb") as file:
                     while data := file.read(MIB):
                         yield data
-            case SeedFile():
+            case None:
+                return
+            case _:
                 yield from self.content.chunks()
 
     def identity(self) -> str:
-        """What the recipe's hash takes of it: content by its hash, a seed by its parameters."""
-        if isinstance(self.content, SeedFile):
-            what = f"seed {self.content.size} {self.content.index}"
+        """What the recipe's hash takes of it: content by its hash, made data by what they depend on."""
+        if self.content is not None and not isinstance(self.content, bytes | Path):
+            what = self.content.identity()
         else:
             digest = hashlib.sha256()
             for chunk in self.chunks():
@@ -113,12 +97,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An image: its repository, layers (lowest first), and the config that they get."""
+    """An image: its repository, layers (lowest first), and the config that they get; `data_bytes` of random data
+    that it adds to an engine's disk."""
 
     repository: str
     layers: tuple[Layer, ...]
     architecture: str
-    seeds: Mapping[int, int] = field(default_factory=dict)
+    data_bytes: int = 0
     tagged: str = ""
 
     def named(self, tag: str) -> Recipe:
@@ -135,11 +120,6 @@ class Recipe:
     def tag(self) -> str:
         """The name that the image gets: content-addressed, so what is there is what would be made."""
         return self.tagged or f"{self.repository}:{self.hash[:12]}"
-
-    @property
-    def seed_bytes(self) -> int:
-        """Bytes of random data that it adds to an engine's disk."""
-        return sum(size * count for size, count in self.seeds.items()) * MIB
 
     def config(self, diff_ids: Iterable[str]) -> bytes:
         """The image's config as JSON, given its layers' digests (OCI image-spec, config.md)."""
@@ -159,11 +139,6 @@ class Recipe:
             "history": [{"created": created, "created_by": layer.created_by} for layer in self.layers],
         }
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def seed_path(mebibytes: int, index: int) -> str:
-    """Where a seed file lies in its image; `index` counts from 1."""
-    return f"/seed/{mebibytes}MiB-{index}"
 
 
 def lab(programs: Programs, architecture: str) -> Recipe:
@@ -194,36 +169,69 @@ def lab(programs: Programs, architecture: str) -> Recipe:
     return Recipe("voltutor/lab", layers, architecture)
 
 
-def seeded(base: Recipe, seeds: Mapping[int, int], repository: str) -> Recipe:
-    """The lab image with one more layer: files of random data, so many of each size in MiB."""
-    files = [
-        Entry(seed_path(size, index), 0o644, SeedFile(size * MIB, index))
-        for size, count in seeds.items()
-        for index in range(1, count + 1)
-    ]
-    total = sum(size * count for size, count in seeds.items())
-    layer = Layer(f"{len(files)} seed files of random data, {total} MiB", _with_folders(files))
-    return Recipe(repository, (*base.layers, layer), base.architecture, dict(seeds))
+def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
+    """The lab image with a layer more for each kind of content."""
+    layers = list(base.layers)
+    if image.redis:
+        layers.append(
+            Layer("Redis, and the libraries that it links to", _with_folders(_files(programs.redis)))
+        )
+    if image.seeds:
+        seeds = [
+            Entry(seed_path(size, index), 0o644, SeedFile(size * MIB, index))
+            for size, count in image.seeds.items()
+            for index in range(1, count + 1)
+        ]
+        total = sum(size * count for size, count in image.seeds.items())
+        layers.append(Layer(f"{len(seeds)} seed files of random data, {total} MiB", _with_folders(seeds)))
+    if image.trees:
+        small = [
+            Entry(f"{tree_path(tree)}/{number:04d}", 0o644, SeedFile(TREE_FILE, tree * TREE_FILES + number))
+            for tree in range(1, image.trees + 1)
+            for number in range(TREE_FILES)
+        ]
+        layers.append(Layer(f"{image.trees} trees of {TREE_FILES} files of 4 KiB", _with_folders(small)))
+    if image.log:
+        folder = "/redis/appendonlydir/appendonly.aof"
+        manifest = b"file appendonly.aof.1.incr.aof seq 1 type i\n"
+        log = AppendLog(image.log)
+        files = [Entry(f"{folder}.1.incr.aof", 0o644, log), Entry(f"{folder}.manifest", 0o644, manifest)]
+        layers.append(Layer(f"an append-only file of {log.size // MIB} MiB", _with_folders(files)))
+    return replace(base, repository=image.repository, layers=tuple(layers), data_bytes=image.data_bytes)
 
 
-def dockerfile(seeds: Mapping[int, int]) -> str:
+def dockerfile(image: LabImage) -> str:
     """For a machine without the programs: the same image, built by an engine that reaches a registry."""
     # %b turns \\n into a line's end; an apostrophe would end the quoted word, so it is written in octal.
     stay = STAY.decode().replace("'", "\\0047").replace("\n", "\\n")
     lines = [
         "FROM alpine:3.20",
-        "RUN apk add --no-cache fio coreutils busybox-extras",
+        f"RUN apk add --no-cache fio coreutils busybox-extras{' redis' if image.redis else ''}",
         f"RUN printf '%b' '{stay}' > /bin/stay && chmod 755 /bin/stay",
-        'CMD ["stay"]',
     ]
-    if seeds:
+    if image.seeds:
         copies = " && ".join(
             f"dd if=/dev/urandom of={seed_path(size, index)} bs=1M count={size}"
-            for size, count in seeds.items()
+            for size, count in image.seeds.items()
             for index in range(1, count + 1)
         )
-        lines.insert(3, f"RUN mkdir /seed && {copies}")
-    return "\n".join(lines) + "\n"
+        lines.append(f"RUN mkdir /seed && {copies}")
+    if image.trees:
+        fill = f"dd if=/dev/urandom of=$tree/$(printf %04d $n) bs={TREE_FILE} count=1 2>/dev/null"
+        last = TREE_FILES - 1
+        trees = " ".join(tree_path(tree) for tree in range(1, image.trees + 1))
+        lines.append(
+            f"RUN for tree in {trees}; do mkdir -p $tree && for n in $(seq 0 {last}); do {fill}; done; done"
+        )
+    if image.log:
+        name = "/redis/appendonlydir/appendonly.aof"
+        command = "*3\\r\\n$3\\r\\nSET\\r\\n$10\\r\\nkey:%06d\\r\\n$65536\\r\\n"
+        lines.append(
+            f"RUN mkdir -p /redis/appendonlydir && for n in $(seq 0 {image.log - 1}); do printf '{command}' $n; "
+            f"dd if=/dev/urandom bs=65536 count=1 2>/dev/null; printf '\\r\\n'; done > {name}.1.incr.aof && "
+            f"echo 'file appendonly.aof.1.incr.aof seq 1 type i' > {name}.manifest"
+        )
+    return "\n".join([*lines, 'CMD ["stay"]']) + "\n"
 
 
 def _files(programs: Iterable[Program]) -> tuple[Entry, ...]:

@@ -396,37 +396,43 @@ WHITEOUT = Step(
 UNFINISHED = Failed(_("Whole rounds so far: {n} of {planned}. Press Run to go on where it stopped."))
 GREW = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. 256 MiB took {layer_growth:.0f} times as long as "
-        "16 MiB in the layer, and {volume_growth:.1f} times as long in the volume."
+        "{large} MiB: {layer} in the layer, {volume} in a volume. {large} MiB took {layer_growth:.0f} times as long "
+        "as 16 MiB in the layer, and {volume_growth:.1f} times as long in the volume."
     )
 )
 CLONED = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. This file system clones: in the layer 256 MiB took "
-        "only {layer_growth:.1f} times as long as 16 MiB, so the copy-up copied no data."
+        "{large} MiB: {layer} in the layer, {volume} in a volume. This file system clones: in the layer {large} MiB "
+        "took only {layer_growth:.1f} times as long as 16 MiB, so the copy-up copied no data."
     )
 )
 UNCLEAR = Passed(
     _(
-        "256 MiB: {layer} in the layer, {volume} in a volume. In the layer 256 MiB took {layer_growth:.1f} times "
-        "as long as 16 MiB: neither a plain copy nor a plain clone. Is the machine busy?"
+        "{large} MiB: {layer} in the layer, {volume} in a volume. In the layer {large} MiB took {layer_growth:.1f} "
+        "times as long as 16 MiB: neither a plain copy nor a plain clone. Is the machine busy?"
     )
 )
 
-SMALL, LARGE = 16 * MIB, 256 * MIB
-COPIED_AT_LEAST, CLONED_AT_MOST = 8.0, 4.0
-"""Sixteen times the data: a copy takes about sixteen times as long, a clone about as long as before."""
+SMALL = 16 * MIB
+"""What the largest file is compared with: of so many times the data a copy takes about as many times as long, a
+clone about as long as before."""
 
 
 def price_fields(result: Result) -> dict[str, object]:
     """The figures of the verdict's sentence."""
-    layer = median_interval(result.values("layer", LARGE))
+    large = largest(result)
     return {
-        "layer": duration_interval(layer),
-        "volume": duration(median_interval(result.values("volume", LARGE)).median),
-        "layer_growth": result.growth("layer", SMALL, LARGE).median,
-        "volume_growth": result.growth("volume", SMALL, LARGE).median,
+        "large": large // MIB,
+        "layer": duration_interval(median_interval(result.values("layer", large))),
+        "volume": duration(median_interval(result.values("volume", large)).median),
+        "layer_growth": result.growth("layer", SMALL, large).median,
+        "volume_growth": result.growth("volume", SMALL, large).median,
     }
+
+
+def largest(result: Result) -> int:
+    """Bytes of the largest file that was measured: 256 MiB, or less where there was no room."""
+    return max(size or 0 for size in result.sizes)
 
 
 def measured(bench: Bench) -> Verdict:
@@ -437,10 +443,10 @@ def measured(bench: Bench) -> Verdict:
     if not result.complete:
         return UNFINISHED.seen(n=result.rounds, planned=result.planned or PILOT)
     found = price_fields(result)
-    grew = result.growth("layer", SMALL, LARGE).median
-    if grew >= COPIED_AT_LEAST:
+    grew, data = result.growth("layer", SMALL, largest(result)).median, largest(result) / SMALL
+    if grew >= data / 2:
         return GREW.seen(**found)
-    cloned = grew <= CLONED_AT_MOST and result.circumstances.get("reflink") is not False
+    cloned = grew <= data / 4 and result.circumstances.get("reflink") is not False
     return (CLONED if cloned else UNCLEAR).seen(**found)
 
 

@@ -1,9 +1,10 @@
 """Measuring: workloads, the places where they write, and experiments of paired trials on a bench."""
 
-from voltutor.measure.circumstances import circumstances
+from voltutor.measure.circumstances import look
 from voltutor.measure.command import Measure
-from voltutor.measure.experiment import Experiment, Update
-from voltutor.measure.places import LAYER, PLACES, VOLUME, Place, place
+from voltutor.measure.experiment import Experiment, NoSpace, NothingToMeasure, Update
+from voltutor.measure.line import Line
+from voltutor.measure.places import BIND, LAYER, PLACES, TMPFS, VOLUME, Place, place, two_places
 from voltutor.measure.workloads import (
     FIRST_WRITE,
     FIRST_WRITE_LARGE,
@@ -14,19 +15,25 @@ from voltutor.measure.workloads import (
 )
 
 __all__ = [
+    "BIND",
     "FIRST_WRITE",
     "FIRST_WRITE_LARGE",
     "LAYER",
     "PLACES",
     "RANDOM_WRITE",
+    "TMPFS",
     "VOLUME",
     "WORKLOADS",
     "Experiment",
+    "Line",
     "Measure",
+    "NoSpace",
+    "NothingToMeasure",
     "Place",
     "Update",
     "Workload",
-    "circumstances",
+    "look",
     "place",
+    "two_places",
     "workload",
 ]

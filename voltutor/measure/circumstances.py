@@ -7,7 +7,7 @@ import re
 
 from voltutor.engine import Mount
 from voltutor.results import Circumstances
-from voltutor.session import REFLINK, Bench
+from voltutor.session import DROP_CACHES, REFLINK, Bench
 
 # One look: the volume's mount, its device's queue, and the machine's load. sysfs and procfs are readable there.
 _LOOK = r"""
@@ -19,11 +19,16 @@ done
 echo "load=$(cut -d' ' -f1 /proc/loadavg)"
 echo "dirty_kib=$(awk '/^Dirty:/ {print $2}' /proc/meminfo)"
 echo "fio=$(fio --version)"
+echo "free_kib=$(df -Pk /look | awk 'NR == 2 {print $4}')"
+for f in memory.max cpu.max memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us; do
+  [ ! -r /sys/fs/cgroup/$f ] || echo "cgroup_$(basename $f | tr . _)=$(cat /sys/fs/cgroup/$f)"
+done
 """
 
 
-def circumstances(bench: Bench) -> Circumstances:
-    """Engine, kernel, the file system under a volume with its device and options, load, fio's version.
+def look(bench: Bench) -> Circumstances:
+    """Engine, kernel, the file system under a volume with its device, options and free bytes, load, limits of the
+    containers' cgroup, fio's version, and whether page caches can be dropped.
 
     What could not be read is None.
     """
@@ -53,4 +58,17 @@ def circumstances(bench: Bench) -> Circumstances:
         "fio": seen.get("fio"),
         "load_1min": seen.get("load"),
         "dirty_kib": seen.get("dirty_kib"),
+        "free_bytes": int(seen["free_kib"]) * 1024 if seen.get("free_kib", "").isdigit() else None,
+        "journal": _journal(mount),
+        "memory_limit": seen.get("cgroup_memory_max") or seen.get("cgroup_memory_limit_in_bytes"),
+        "cpu_limit": seen.get("cgroup_cpu_max") or seen.get("cgroup_cpu_cfs_quota_us"),
+        "caches_dropped": bench.capability(DROP_CACHES).available,
     }
+
+
+def _journal(mount: re.Match[str] | None) -> str | None:
+    """ext4's way of journalling data; "ordered" is its own where no option says another (ext4(5))."""
+    if mount is None or mount[3] != "ext4":
+        return None
+    said = re.search(r"\bdata=(\w+)", mount[5])
+    return said[1] if said else "ordered"

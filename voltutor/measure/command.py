@@ -56,7 +56,7 @@ class Measure:
         known = bench.result(self.workload.name)
         if known is None or known.complete or known.places != (self.a.name, self.b.name):
             return None
-        return known if set(known.sizes) <= set(self.workload.sizes) else None
+        return known if set(known.sizes) <= {*self.workload.sizes} else None
 
     def _stopped(self, path: Path, result: Result | None, why: str) -> None:
         if result and result.pairs and not result.complete:

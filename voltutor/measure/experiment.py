@@ -12,15 +12,20 @@ from datetime import UTC, datetime
 from voltutor.engine import ExecResult
 from voltutor.errors import VoltutorError
 from voltutor.fio import FioError, NotFio
-from voltutor.images import MIB
-from voltutor.measure.circumstances import circumstances
+from voltutor.images import LAB_IMAGES, MIB
+from voltutor.measure.circumstances import look
+from voltutor.measure.jobs import NotReadable
+from voltutor.measure.line import Line
 from voltutor.measure.places import Place
 from voltutor.measure.stage import Stage
 from voltutor.measure.workloads import Workload
-from voltutor.results import Pair, Result, Trial, pairs_needed
+from voltutor.results import Circumstances, Pair, Result, Trial, pairs_needed
 from voltutor.results.statistics import PILOT
 from voltutor.session import COPIES_UP, Bench
 from voltutor.text import _, tr
+
+SPARE = 64 * MIB
+"""Bytes that stay free."""
 
 
 class NothingToMeasure(VoltutorError):
@@ -39,6 +44,10 @@ class Update:
     done: int = 0
     total: int = 0
     pair: bool = False
+
+
+class NoSpace(VoltutorError):
+    """The engine's disk has not what the experiment would take."""
 
 
 class TrialFailed(VoltutorError):
@@ -70,28 +79,83 @@ class Experiment:
         Raises:
             CommandFailed, TrialFailed: a trial failed. The last update's result stands.
             EngineGone: the engine went away. The same.
-            NothingToMeasure: this engine's storage copies whole images, and what it would measure is no overlay's.
+            NothingToMeasure: this engine's storage copies whole images, and what it would measure is no overlay's;
+                or it can't have one of the places.
+            NoSpace: the engine's disk is too full.
         """
-        able = bench.capability(COPIES_UP)
-        if able.available is False:
-            raise NothingToMeasure(
-                _("{engine} can't measure this: {why}."),
-                _("Name an engine with layers by --engine; recorded results are in the project's data."),
-                engine=bench.engine.info.title,
-                why=able.why,
-            )
+        self._check_able(bench)
         bench.sweep_trials()
+        with Line(bench.engine.info.id) as line:
+            for ahead in line.wait():
+                # Two at a time would measure each other.
+                waits = tr(
+                    _("Another measurement is under way on this engine; before this one: {n}."), n=ahead
+                )
+                yield Update(so_far or self._blank(), waits)
+            for progress in bench.prepare("lab"):
+                yield Update(so_far or self._blank(), progress.text)
+            found = look(bench)
+            fitting = self._fitting(bench, found.get("free_bytes"))
+            if fitting is not self:
+                yield Update(so_far or fitting._blank(), fitting._reduced())
+            yield from fitting._measure(bench, so_far, found)
+
+    def _measure(self, bench: Bench, so_far: Result | None, found: Circumstances) -> Iterator[Update]:
+        if so_far and so_far.expected_sizes and so_far.expected_sizes != tuple(self.workload.sizes):
+            so_far = None  # of other files: nothing to go on with
         for progress in bench.prepare(self.workload.image):
             yield Update(so_far or self._blank(), progress.text)
-        result = so_far or replace(self._blank(), circumstances=circumstances(bench))
+        result = so_far or replace(self._blank(), circumstances=found)
         result = replace(result, stopped="", complete=False)
         with Stage(bench, self.workload) as stage:
             yield from self._rounds(stage, result)
+
+    @property
+    def space(self) -> int:
+        """Bytes of the engine's disk that it takes at most: an image, a layer or a volume for each place, and what
+        is copied up."""
+        on_disk = sum(place.kind != "tmpfs" for place in (self.a, self.b))
+        return self.workload.data_bytes * (1 + on_disk) + SPARE
+
+    def _check_able(self, bench: Bench) -> None:
+        for need in sorted({COPIES_UP, *self.a.needs, *self.b.needs}):
+            able = bench.capability(need)
+            if able.available is False:
+                raise NothingToMeasure(
+                    _("{engine} can't measure this: {why}."),
+                    _("Name an engine with layers by --engine; recorded results are in the project's data."),
+                    engine=bench.engine.info.title,
+                    why=able.why,
+                )
+
+    def _reduced(self) -> str:
+        largest = max(size or 0 for size in self.workload.sizes) // MIB
+        return tr(_("There is no room for larger files: {n} MiB are the largest here."), n=largest)
+
+    def _fitting(self, bench: Bench, free: object) -> Experiment:
+        """This experiment, or the same with smaller files where the disk has no room.
+
+        Raises:
+            NoSpace: not even for those.
+        """
+        there = LAB_IMAGES[self.workload.image].data_bytes if bench.has_image(self.workload.image) else 0
+        wanted = self.space - there
+        if isinstance(free, int) and free < wanted:
+            if self.workload.reduced:
+                return replace(self, workload=self.workload.reduced)._fitting(bench, free)
+            raise NoSpace(
+                _("This needs {wanted} MiB on the engine's disk, and {free} MiB are free."),
+                _("Free some, for example with `voltutor clean`, or take a workload with smaller files."),
+                wanted=wanted // MIB,
+                free=free // MIB,
+            )
+        return self
 
     def _blank(self) -> Result:
         return Result(
             workload=self.workload.name,
             places=(self.a.name, self.b.name),
+            expected_sizes=tuple(self.workload.sizes),
             metric=self.workload.metric,
             seed=self.seed,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,26 +213,27 @@ class Experiment:
         container, path = stage.take(place, size)
         # Nobody else's dirty pages, nor those of the trial before, should be written out on this trial's time.
         argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *self.workload.job.argv(path)]
+        if self.workload.cold:
+            stage.drop_caches()
         at = clock.spent
         output: list[ExecResult] = []
         for _tick in stage.run(container, argv, output):
             yield None
         try:
-            metrics = dict(self.workload.job.read(output[0].out))
-        except (NotFio, FioError, KeyError) as error:
+            read = self.workload.job.read(output[0].out)
+        except (NotFio, FioError, NotReadable, KeyError) as error:
             raise TrialFailed(
-                _("fio failed in the {place}: {text}"), place=tr(place.title), text=error
+                _("{workload} failed in the {place}: {text}"),
+                workload=self.workload.name,
+                place=tr(place.title),
+                text=error,
             ) from error
-        yield Trial(place.name, metrics, round(at, 3))
+        yield Trial(place.name, dict(read.metrics), round(at, 3), dict(read.bins), tuple(read.series))
 
     def _plan(self, result: Result, spent: float) -> tuple[Result, str]:
         """Fix the number of pairs, by the spread and by what the budget still allows; say which decided."""
-        needed = max(
-            pairs_needed(
-                [pair.log_ratio(result.metric) for pair in result.of_size(size)], self.workload.target
-            )
-            for size in result.sizes
-        )
+        pilots = [[pair.log_ratio(result.metric) for pair in result.of_size(size)] for size in result.sizes]
+        needed = pairs_needed(pilots, self.workload.target)
         affordable = max(PILOT, int(self.budget / spent * PILOT)) if spent else needed
         planned = min(needed, affordable)
         text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=needed)

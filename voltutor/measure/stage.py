@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from voltutor.engine import ExecResult, Mount
-from voltutor.measure.places import Place
+from voltutor.engine import EngineError, ExecResult, Mount
+from voltutor.measure.places import AWAY, Place
 from voltutor.measure.workloads import Workload
-from voltutor.session import Bench
+from voltutor.session import DROP_CACHES, Bench
+
+FILL = 'mkdir -p "$1" "$2"; for one in "$1"/*; do [ ! -e "$one" ] || cp -a "$one" "$2"/; done'
+"""Copy what a folder of the image holds to where a place has it."""
 
 TRIAL_LIMIT = 120.0
 """Seconds that one trial, or one prefill, may take."""
@@ -30,16 +37,18 @@ class Stage:
     def __init__(self, bench: Bench, workload: Workload) -> None:
         self._bench, self._workload = bench, workload
         self._sets: dict[str, _Set] = {}
-        self._volumes = contextlib.ExitStack()
-        self._volume: str | None = None
+        self._mounted = contextlib.ExitStack()
+        self._volumes: dict[str, str] = {}
+        self._folders: dict[str, Path] = {}
 
     def __enter__(self) -> Stage:
+        _sweep_folders(self._bench)
         return self
 
     def __exit__(self, *_: object) -> None:
         for made in self._sets.values():
-            self._volumes.push(made.stack)
-        self._volumes.close()
+            self._mounted.push(made.stack)
+        self._mounted.close()
 
     def begin_round(self, places: Sequence[Place], sizes: Sequence[int | None]) -> Iterator[None]:
         """See that each place has a container with an unused file of every size; yields while it is prepared.
@@ -57,8 +66,8 @@ class Stage:
                 yield from self._open(place)
 
     def _used_up(self, place: Place, here: _Set, sizes: Sequence[int | None]) -> bool:
-        # In a volume nothing is used up: a second write there costs what the first did.
-        if place.volume or not self._workload.used_up:
+        # Only in a layer anything is used up: a second write elsewhere costs what the first did.
+        if place.kind != "layer" or not self._workload.used_up:
             return False
         return any(here.used.get(size, 0) >= self._workload.copies(size) for size in sizes)
 
@@ -67,34 +76,61 @@ class Stage:
         here = self._sets[place.name]
         index = here.used.get(size, 0)
         here.used[size] = index + 1
-        return here.container, self._workload.path(size, index % self._workload.copies(size))
+        path = self._workload.path(size, index % self._workload.copies(size))
+        return here.container, place.inside(path)
+
+    def drop_caches(self) -> None:
+        """Empty the page cache, where this process may; fio drops a file's own pages all the same."""
+        if self._bench.capability(DROP_CACHES).available:
+            Path("/proc/sys/vm/drop_caches").write_text("1\n")
 
     def _open(self, place: Place) -> Iterator[None]:
-        first_time = not (place.volume and self._volume)
-        if place.volume and self._volume is None:
-            self._volume = self._volumes.enter_context(self._bench.scratch_volume())
-        mounts = [Mount(self._workload.folder, self._volume)] if place.volume and self._volume else []
+        mounts, fresh = self._mount(place)
         stack = contextlib.ExitStack()
-        container = stack.enter_context(self._bench.scratch(self._workload.image, (), mounts))
+        tmpfs = {AWAY: "mode=755"} if place.kind == "tmpfs" else {}
+        scratch = self._bench.scratch(self._workload.image, (), mounts, tmpfs=tmpfs)
+        container = stack.enter_context(scratch)
         self._sets[place.name] = _Set(container, stack)
-        if first_time:
-            yield from self._ready(container)
+        if place.kind == "bind":
+            # What root wrote in a container is root's: it is taken away from inside, before the folder goes.
+            stack.callback(self._empty, container)
+        if fresh:
+            yield from self._ready(container, place)
 
-    def _ready(self, container: str) -> Iterator[None]:
+    def _mount(self, place: Place) -> tuple[list[Mount], bool]:
+        """What to mount for a place, made when it is first asked for; whether it, or a layer, is new."""
+        if place.kind == "volume":
+            fresh = place.name not in self._volumes
+            if fresh:
+                self._volumes[place.name] = self._mounted.enter_context(self._bench.scratch_volume())
+            return [Mount(self._workload.folder, self._volumes[place.name])], fresh
+        if place.kind == "bind":
+            fresh = place.name not in self._folders
+            if fresh:
+                self._folders[place.name] = self._mounted.enter_context(_host_folder(self._bench))
+            return [Mount(AWAY, str(self._folders[place.name]))], fresh
+        return [], True
+
+    def _empty(self, container: str) -> None:
+        with contextlib.suppress(EngineError):
+            self._bench.engine.run(container, ["sh", "-c", f"rm -rf {AWAY}/*"])
+
+    def _ready(self, container: str, place: Place) -> Iterator[None]:
         """Bring the files into the state that is to be measured."""
-        work = self._workload
+        work, folder = self._workload, place.inside(self._workload.folder)
+        if place.apart:
+            yield from self.run(container, ["sh", "-c", FILL, "fill", work.folder, folder], None)
         if work.prefill:
-            argv: Sequence[str] = [
-                "sh",
-                "-c",
-                'mkdir -p "$0" && exec "$@"',
-                work.folder,
-                *work.prefill(work.path(None, 0)),
-            ]
+            path = place.inside(work.path(None, 0))
+            make = ["sh", "-c", 'mkdir -p "$0" && exec "$@"', folder, *work.prefill(path)]
+            yield from self.run(container, make, None)
         else:
             # What a copy-up reads should come from memory in every round, not from a cold disk in the first.
-            argv = ["sh", "-c", 'cat "$0"/* > /dev/null', work.folder]
-        yield from self.run(container, argv, None)
+            warm = 'mkdir -p "$0" && find "$0" -type f -exec cat {} + > /dev/null'
+            yield from self.run(container, ["sh", "-c", warm, folder], None)
+        if not work.used_up and work.files is None:
+            # The first run in a fresh container finds colder caches than all that follow: it is not counted.
+            yield from self.run(container, work.job.argv(place.inside(work.path(None, 0))), None)
 
     def run(self, container: str, argv: Sequence[str], into: list[ExecResult] | None) -> Iterator[None]:
         """Run a program; yields while it runs, and puts what a good run left into `into`.
@@ -114,3 +150,27 @@ class Stage:
 def _program(argv: Sequence[str]) -> Sequence[str]:
     """The program that a shell wrapper runs, so that an error names fio and not sh."""
     return argv[4:] if argv[:2] == ["sh", "-c"] and len(argv) > 4 else argv
+
+
+@contextlib.contextmanager
+def _host_folder(bench: Bench) -> Iterator[Path]:
+    """A folder of this machine for as long as the block runs; its name says whose it is."""
+    made = bench.session.folder / "places" / f"{os.getpid()}-{secrets.token_hex(4)}"
+    made.mkdir(parents=True)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _sweep_folders(bench: Bench) -> None:
+    """Remove the folders of processes that ended before they could do it."""
+    for folder in sorted((bench.session.folder / "places").glob("*-*")):
+        owner = folder.name.partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with (
+                contextlib.suppress(EngineError),
+                bench.scratch("lab", (), [Mount(AWAY, str(folder))]) as here,
+            ):
+                bench.engine.run(here, ["sh", "-c", f"rm -rf {AWAY}/*"])
+            shutil.rmtree(folder, ignore_errors=True)

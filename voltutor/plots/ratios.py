@@ -41,7 +41,8 @@ def ratios(results: Sequence[Result]) -> Figure:
         axes.axvline(1, color=INK, linewidth=1)
         for row, (result, found) in enumerate(rows):
             _row(axes, row, result, found)
-        axes.set_yticks(range(len(rows)), [_label(result, found) for result, found in rows])
+        alike = len({result.places for result in results}) == 1
+        axes.set_yticks(range(len(rows)), [_label(result, found, alike) for result, found in rows])
         axes.invert_yaxis()
         axes.set_ylim(len(rows) - 0.4, -0.6)
         _limits(axes, rows)
@@ -49,11 +50,13 @@ def ratios(results: Sequence[Result]) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(True, axis="x")
         axes.set_axisbelow(True)
-        a, b = results[0].places
-        axes.set_title(tr(_("Pair by pair: {a} against {b}"), a=place_title(a), b=place_title(b)))
-        axes.set_xlabel(
-            tr(_("{a} : {b}, median ratio with its 95 % interval"), a=place_title(a), b=place_title(b))
-        )
+        a, b = (place_title(name) for name in results[0].places)
+        if alike:
+            axes.set_title(tr(_("Pair by pair: {a} against {b}"), a=a, b=b))
+            axes.set_xlabel(tr(_("{a} : {b}, median ratio with its 95 % interval"), a=a, b=b))
+        else:
+            axes.set_title(tr(_("Pair by pair: the first place against the second")))
+            axes.set_xlabel(tr(_("first : second, median ratio with its 95 % interval")))
         add_caption(made, results[0])
     return made
 
@@ -63,7 +66,7 @@ def _row(axes: Axes, row: int, result: Result, found: Comparison) -> None:
     each = [math.exp(pair.log_ratio(result.metric)) for pair in result.of_size(found.size)]
     axes.plot(each, [row] * len(each), linestyle="", marker="o", markersize=4, color=MUTED, alpha=0.35)
     finite = math.isfinite(found.ratio.high) and found.ratio.low > 0
-    worse = found.finding is (Finding.HIGHER if result.metric == "seconds" else Finding.LOWER)
+    worse = found.finding is (Finding.HIGHER if result.slower_is_more else Finding.LOWER)
     plain = found.finding in FINDINGS
     colour = MUTED if plain else LAYER if worse else VOLUME
     if finite:
@@ -86,9 +89,10 @@ def _short(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def _label(result: Result, found: Comparison) -> str:
+def _label(result: Result, found: Comparison, alike: bool) -> str:
     size = f" {found.size // MIB} MiB" if found.size else ""
-    return f"{result.workload}{size}  (n={found.n})"
+    places = "" if alike else f" {' : '.join(place_title(name) for name in result.places)}"
+    return f"{result.workload}{size}{places}  (n={found.n})"
 
 
 def _limits(axes: Axes, rows: list[tuple[Result, Comparison]]) -> None:

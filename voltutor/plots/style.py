@@ -22,11 +22,23 @@ INK = "#22272e"
 MUTED = "#667080"
 GUESS = "#6b3fa0"
 
-PLACE_TITLES = {"layer": _("container layer"), "volume": _("volume")}
+BIND = "#2e7d4f"
+TMPFS = "#7a5c00"
+
+PLACE_TITLES = {
+    "layer": _("container layer"),
+    "volume": _("volume"),
+    "bind": _("bind mount"),
+    "tmpfs": _("tmpfs"),
+}
 PLACE_STYLE: dict[str, dict[str, Any]] = {
     "layer": {"color": LAYER, "marker": "o"},
     "volume": {"color": VOLUME, "marker": "s"},
+    "bind": {"color": BIND, "marker": "^"},
+    "tmpfs": {"color": TMPFS, "marker": "v"},
 }
+SECOND = "-2"
+"""What a place's name ends in that stands beside another of its kind."""
 
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
@@ -65,7 +77,22 @@ def figure(width: float = 7.6, height: float = 4.4) -> Figure:
 
 def place_title(name: str) -> str:
     """What a place is called in a figure, translated."""
-    return tr(PLACE_TITLES.get(name, name))
+    title = tr(PLACE_TITLES.get(name.removesuffix(SECOND), name))
+    return tr(_("another {place}"), place=title) if name.endswith(SECOND) else title
+
+
+def looks(name: str) -> dict[str, Any]:
+    """A place's colour and marker; hollow where it stands beside another of its kind."""
+    own = PLACE_STYLE.get(name.removesuffix(SECOND), {"color": MUTED, "marker": "o"})
+    return {**own, "markerfacecolor": "white"} if name.endswith(SECOND) else own
+
+
+def time_label(seconds: float) -> str:
+    """A tick's label in the shortest form: 1 ms, 10 ms, 1 s."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)):
+        if seconds * factor >= 0.999:
+            return f"{seconds * factor:.0f} {unit}"
+    return f"{seconds:g} s"
 
 
 def caption(result: Result) -> str:

@@ -3,6 +3,7 @@
 from voltutor.results.model import (
     Circumstances,
     Comparison,
+    Metric,
     Pair,
     Result,
     Trial,
@@ -19,18 +20,21 @@ from voltutor.results.statistics import (
     holm,
     median_interval,
     pairs_needed,
-    sign_test,
+    t_test,
 )
-from voltutor.results.units import duration, duration_interval
+from voltutor.results.units import amount, amount_interval, duration, duration_interval
 
 __all__ = [
     "Circumstances",
     "Comparison",
     "Finding",
     "Interval",
+    "Metric",
     "Pair",
     "Result",
     "Trial",
+    "amount",
+    "amount_interval",
     "compare",
     "correlated",
     "detectable",
@@ -42,5 +46,5 @@ __all__ = [
     "pairs_needed",
     "recorded",
     "save",
-    "sign_test",
+    "t_test",
 ]

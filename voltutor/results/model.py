@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,13 +20,14 @@ from voltutor.results.statistics import (
     detectable,
     holm,
     median_interval,
-    sign_test,
+    t_test,
 )
 from voltutor.text import _
 
-SCHEMA = 1
+SCHEMA = 2
+"""2 adds to 1: `expected_sizes` of a result, `bins` and `series` of a trial, and further metrics."""
 
-Metric = Literal["seconds", "iops"]
+Metric = Literal["seconds", "iops", "bytes_per_second", "requests_per_second"]
 
 Circumstances = Mapping[str, str | int | float | bool | None]
 
@@ -35,13 +37,17 @@ class Trial:
     """One run of a workload in one place.
 
     Attributes:
-        metrics: by name, in SI units: seconds, I/Os per second.
+        metrics: by name, in SI units: seconds, I/Os per second, bytes per second.
         at: seconds since the experiment began, by the client's clock.
+        bins: I/Os by their latency in nanoseconds, where the workload keeps them.
+        series: seconds since the job began, and I/Os per second, where the workload keeps them.
     """
 
     place: str
     metrics: Mapping[str, float]
     at: float = 0.0
+    bins: Mapping[int, int] = field(default_factory=dict)
+    series: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Comparison:
     Attributes:
         ratio: median ratio with its 95 % interval.
         a, b: each place's own median with its interval, in the metric's unit.
-        p: two-sided sign test, corrected by Holm for all that was compared together.
+        p: Student's t of the log-ratios, two-sided, corrected by Holm for all that was compared together.
         detectable: the ratio that so many pairs would likely have shown.
     """
 
@@ -91,6 +97,7 @@ class Result:
         planned: pairs per size that are to be measured: as many as needed, or as the budget allows.
         complete: whether all planned pairs are there.
         stopped: why not: "budget", "cancelled", or an error's sentence.
+        expected_sizes: the sizes that a whole round has; empty where they were not written down.
         origin: "live", or "recorded" where it was read from the project's data.
     """
 
@@ -105,6 +112,7 @@ class Result:
     seed: int = 0
     started: str = ""
     circumstances: Circumstances = field(default_factory=dict)
+    expected_sizes: tuple[int | None, ...] = ()
     origin: Literal["live", "recorded"] = "live"
 
     def with_pairs(self, pairs: Iterable[Pair]) -> Result:
@@ -120,7 +128,12 @@ class Result:
     @property
     def rounds(self) -> int:
         """Whole rounds: pairs that every size has."""
-        return min((len(self.of_size(size)) for size in self.sizes), default=0)
+        return min((len(self.of_size(size)) for size in self.expected_sizes or self.sizes), default=0)
+
+    @property
+    def slower_is_more(self) -> bool:
+        """Whether more of the metric is worse."""
+        return self.metric == "seconds"
 
     def of_size(self, size: int | None) -> tuple[Pair, ...]:
         """The pairs of one size, in their order."""
@@ -148,11 +161,16 @@ def _in(place: str, pair: Pair, metric: str) -> float:
 
 
 def compare(*results: Result) -> tuple[tuple[Comparison, ...], ...]:
-    """Compare place a with place b, size by size, for each result; the p-values of all that is compared here
-    are corrected together (Holm), since every further question is a further chance to be fooled."""
+    """Compare place a with place b, size by size, for each result.
+
+    A difference is claimed where the exact interval leaves out 1 and Student's p of the log-ratios, corrected by
+    Holm together with all else that is compared here, is below 5 %: every further question is a further chance to
+    be fooled. What has too few pairs for a claim is no question yet.
+    """
     questions = [(result, size) for result in results for size in result.sizes if result.pairs]
     logs = [[pair.log_ratio(result.metric) for pair in result.of_size(size)] for result, size in questions]
-    adjusted = holm([sign_test(values) for values in logs])
+    asked = iter(holm([t_test(values) for values in logs if len(values) >= PILOT]))
+    adjusted = [next(asked) if len(values) >= PILOT else 1.0 for values in logs]
     answers = [
         (result, _comparison(result, size, values, p))
         for (result, size), values, p in zip(questions, logs, adjusted, strict=True)
@@ -193,7 +211,15 @@ def _exp(value: float) -> float:
 def save(path: Path, *results: Result) -> None:
     """Write results as one JSON document; a reader finds the old file or the new one."""
     document = {"schema": SCHEMA, "results": [asdict(result) for result in results]}
-    write_atomically(path, json.dumps(document, indent=1) + "\n")
+    write_atomically(path, _dump(document))
+
+
+def _dump(document: Any) -> str:
+    """JSON that a person can read, without a line for every bin."""
+    text = json.dumps(document, indent=1)
+    return (
+        re.sub(r"[\[{][^\[\]{}]{0,100000}?[\]}]", lambda found: re.sub(r"\n\s*", " ", found[0]), text) + "\n"
+    )
 
 
 def load(path: Path) -> tuple[Result, ...]:
@@ -204,7 +230,7 @@ def load(path: Path) -> tuple[Result, ...]:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema"] != SCHEMA:
+        if raw["schema"] not in (1, SCHEMA):
             raise KeyError("schema")
         return tuple(_result(result) for result in raw["results"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -218,6 +244,13 @@ def load(path: Path) -> tuple[Result, ...]:
 
 def _result(raw: dict[str, Any]) -> Result:
     pairs = tuple(
-        Pair(**{**pair, "a": Trial(**pair["a"]), "b": Trial(**pair["b"])}) for pair in raw.pop("pairs")
+        Pair(**{**pair, "a": _trial(pair["a"]), "b": _trial(pair["b"])}) for pair in raw.pop("pairs")
     )
-    return Result(pairs=pairs, places=tuple(raw.pop("places")), **raw)
+    sizes = tuple(raw.pop("expected_sizes", ()))
+    return Result(pairs=pairs, places=tuple(raw.pop("places")), expected_sizes=sizes, **raw)
+
+
+def _trial(raw: dict[str, Any]) -> Trial:
+    bins = {int(at): count for at, count in raw.pop("bins", {}).items()}
+    series = tuple((at, value) for at, value in raw.pop("series", ()))
+    return Trial(**raw, bins=bins, series=series)

@@ -10,11 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median
+from statistics import fmean, median, stdev
 
 CONFIDENCE = 0.95
 PILOT = 8
 MOST = 40
+TO_TELL = 24
+"""Pairs that can tell whether rounds resemble each other, where eight seem to."""
+
 TARGET = math.log(1.05)
 """The half-width of the interval of the log-ratio that the number of pairs aims at: 5 %."""
 
@@ -69,12 +72,28 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     return Interval(median(ordered), ordered[rank - 1], ordered[len(ordered) - rank])
 
 
-def sign_test(values: Sequence[float]) -> float:
-    """The exact two-sided p-value for a median of 0; zeros count for neither side."""
-    above, below = sum(v > 0 for v in values), sum(v < 0 for v in values)
-    n, k = above + below, min(above, below)
-    tail = sum(math.comb(n, j) for j in range(k + 1)) / 2**n if n else 1.0
-    return min(1.0, 2 * tail)
+def t_test(values: Sequence[float]) -> float:
+    """The two-sided p-value of Student's t for a mean of 0, by the finite series that whole degrees of freedom
+    have (Abramowitz & Stegun, 26.7.3 and 26.7.4); 1 below two values.
+
+    A sign test of eight pairs can't fall below 2/256, so among seven questions it could never show anything.
+    """
+    n = len(values)
+    if n < 2:
+        return 1.0
+    error = stdev(values) / math.sqrt(n)
+    if error == 0:
+        return 1.0 if values[0] == 0 else 0.0
+    freedom = n - 1
+    angle = math.atan(fmean(values) / error / math.sqrt(freedom))
+    sine, cosine = abs(math.sin(angle)), math.cos(angle)
+    odd = freedom % 2
+    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
+    for k in range(3 if odd else 2, freedom + 1, 2):
+        total += term
+        term *= cosine**2 * (k - 1) / k
+    inside = 2 / math.pi * (abs(angle) + sine * total) if odd else sine * total
+    return min(1.0, max(0.0, 1.0 - inside))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -93,14 +112,16 @@ def spread(values: Sequence[float]) -> float:
     return 1.4826 * median(abs(value - centre) for value in values)
 
 
-def pairs_needed(log_ratios: Sequence[float], target: float = TARGET) -> int:
-    """How many pairs give an interval of this half-width, from the spread of the pilot alone; 8 to 40.
+def pairs_needed(pilots: Sequence[Sequence[float]], target: float = TARGET) -> int:
+    """How many pairs give an interval of this half-width, from the pilot's log-ratios, one sequence a size; 8 to 40.
 
-    Their median is not looked at: what steers the number must not be what is asked.
+    Their spread decides, and their order; their median is not looked at: what steers the number must not be what is
+    asked.
     """
     # The median's standard error is about 1.2533 that of the mean.
-    sd = spread(log_ratios) * 1.2533
-    return min(MOST, max(PILOT, math.ceil((1.96 * sd / target) ** 2)))
+    sd = max(spread(values) for values in pilots) * 1.2533
+    least = TO_TELL if resembling(pilots) else PILOT
+    return min(MOST, max(least, math.ceil((1.96 * sd / target) ** 2)))
 
 
 def detectable(log_ratios: Sequence[float]) -> float:
@@ -111,19 +132,32 @@ def detectable(log_ratios: Sequence[float]) -> float:
 
 
 def correlated(values: Sequence[float]) -> bool:
-    """Whether successive rounds resemble each other beyond chance (lag-1 correlation of ranks, at 1 %).
+    """Whether successive rounds resemble each other beyond chance (lag-1 correlation of ranks, at 5 %).
 
     Then the rounds are not so many independent looks, and the interval covers less than it says.
     """
+    return len(values) >= PILOT and _lag(values) > _likely(len(values), 1.645)
+
+
+def resembling(pilots: Sequence[Sequence[float]]) -> bool:
+    """Whether the pilot's rounds seem to resemble each other, the sizes taken together: too few to tell, so more
+    pairs are wanted to find out. It looks at the order of the ratios only, not at where they lie."""
+    n = min(map(len, pilots))
+    return fmean(_lag(values) for values in pilots) > _likely(n, 1.0)
+
+
+def _lag(values: Sequence[float]) -> float:
     n = len(values)
-    if n < PILOT:
-        return False
     order = sorted(range(n), key=lambda i: values[i])
     ranks = [0.0] * n
     for rank, index in enumerate(order):
         ranks[index] = float(rank)
     centre = (n - 1) / 2
     variance = sum((rank - centre) ** 2 for rank in ranks)
-    lag = sum((ranks[i] - centre) * (ranks[i + 1] - centre) for i in range(n - 1))
-    # Under independence the correlation is about normal with mean -1/n and deviation 1/sqrt(n) (Bartels 1982).
-    return lag / variance > -1 / n + 2.326 / math.sqrt(n)
+    return sum((ranks[i] - centre) * (ranks[i + 1] - centre) for i in range(n - 1)) / variance
+
+
+def _likely(n: int, deviations: float) -> float:
+    """What a lag-1 correlation seldom exceeds under independence, where it is about normal with mean -1/n and
+    deviation 1/sqrt(n) (Bartels 1982)."""
+    return -1 / n + deviations / math.sqrt(n)

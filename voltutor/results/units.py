@@ -35,3 +35,25 @@ def duration_interval(interval: Interval) -> str:
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return text
     return f"{text} [{_number(interval.low * factor)}, {_number(interval.high * factor)}]"
+
+
+_RATES = {"iops": "IOPS", "bytes_per_second": "MiB/s", "requests_per_second": "/s"}
+
+
+def amount(metric: str, value: float) -> str:
+    """A figure of a metric with its unit: 0.44 s, 74,200 IOPS, 512 MiB/s, 37,800 /s."""
+    if metric == "seconds":
+        return duration(value)
+    value = value / (1 << 20) if metric == "bytes_per_second" else value
+    return f"{value:,.0f} {_RATES[metric]}" if math.isfinite(value) else "∞"
+
+
+def amount_interval(metric: str, interval: Interval) -> str:
+    """A median with its interval in the metric's unit; without ends where it has none."""
+    if metric == "seconds":
+        return duration_interval(interval)
+    text = amount(metric, interval.median)
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return text
+    scale = 1 << 20 if metric == "bytes_per_second" else 1
+    return f"{text} [{interval.low / scale:,.0f}, {interval.high / scale:,.0f}]"

@@ -31,13 +31,8 @@ from voltutor.session.ownership import anonymous_volumes, labelled
 from voltutor.session.session import Session
 from voltutor.text import _, tr
 
-REPOSITORIES: Mapping[str, tuple[str, Mapping[int, int]]] = {
-    "lab": ("voltutor/lab", {}),
-    "files": ("voltutor/files", images.SEEDS_LAB),
-    "seed": ("voltutor/seed", images.SEEDS_MEASURE),
-    "seed-large": ("voltutor/seed-large", images.SEEDS_LARGE),
-}
-"""The lab images by key: repository, and seed files by size in MiB."""
+SAID_LINES = 8
+"""Lines of a program's message that a learner is shown."""
 
 
 class CommandFailed(VoltutorError):
@@ -50,8 +45,14 @@ class CommandFailed(VoltutorError):
             "",
             program=argv[0],
             code=result.code,
-            message=result.message or tr(_("it said nothing")),
+            message=_said(result) or tr(_("it said nothing")),
         )
+
+
+def _said(result: ExecResult) -> str:
+    """What a program said, without the JSON that fio prints around it."""
+    lines = result.message.partition("\n{")[0].strip().splitlines()
+    return "\n".join(lines[:SAID_LINES])
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class _Built:
 
     repository: str
     dockerfile: str
-    seeds: Mapping[int, int]
+    data_bytes: int
 
     @property
     def hash(self) -> str:
@@ -100,17 +101,18 @@ class Bench:
 
     def source(self, key: str) -> images.Recipe | _Built:
         """What a lab image is made from: this machine's programs, or a Dockerfile where they are missing."""
-        if key not in REPOSITORIES:
+        if key not in images.LAB_IMAGES:
             raise UsageError(_("There is no lab image {key!r}."), _("Take one of: {keys}."), key=key,
-                             keys=", ".join(REPOSITORIES))  # fmt: skip
+                             keys=", ".join(images.LAB_IMAGES))  # fmt: skip
         if key not in self._sources:
-            repository, seeds = REPOSITORIES[key]
+            wanted = images.LAB_IMAGES[key]
             try:
                 arch = self.engine.info.architecture
-                base = images.lab(images.locate(arch, self.home), arch)
-                self._sources[key] = images.seeded(base, seeds, repository) if seeds else base
+                programs = images.locate(arch, self.home, wanted.redis)
+                self._sources[key] = images.extended(images.lab(programs, arch), wanted, programs)
             except images.MissingPrograms:
-                self._sources[key] = _Built(repository, images.dockerfile(seeds), seeds)
+                built = images.dockerfile(wanted)
+                self._sources[key] = _Built(wanted.repository, built, wanted.data_bytes)
         return self._sources[key]
 
     def image(self, key: str) -> str:
@@ -141,7 +143,7 @@ class Bench:
             source = self.source(key)
             self.session.journal.reserve(Reservation("image", tag, tag))
             if isinstance(source, images.Recipe):
-                size = source.seed_bytes // images.MIB
+                size = source.data_bytes // images.MIB
                 if size:
                     yield Progress(
                         tr(_("Making {tag}: {size} MiB of random files on the engine."), tag=tag, size=size)
@@ -167,7 +169,7 @@ class Bench:
         except VoltutorError as error:
             # No registry answers either: what to do then is to get the programs.
             try:
-                images.locate(self.engine.info.architecture, self.home)
+                images.locate(self.engine.info.architecture, self.home, redis="redis" in source.repository)
             except images.MissingPrograms as missing:
                 raise missing from error
             raise

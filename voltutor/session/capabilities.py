@@ -135,6 +135,10 @@ PROBES: dict[str, Callable[[Bench], Capability]] = {
 }
 
 
+IN_A_CONTAINER = frozenset({HOST_PATHS, PUBLISHED_PORTS, REFLINK, UIDS})
+"""What is tried in a container of the lab image; the rest is told by the engine or this machine."""
+
+
 def probe(bench: Bench, name: str) -> Capability:
     """Try it. A probe that fails for another reason leaves the answer open and says why."""
     try:

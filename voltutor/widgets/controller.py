@@ -340,16 +340,7 @@ class Controller:
         from voltutor import plots
 
         self._state.result, self._drawn = result, (result, guess)
-        self._state.plots = [
-            (
-                plots.svg(plots.growth(result, guess)),
-                tr(_("Time against the size of the file, in both places.")),
-            ),
-            (
-                plots.svg(plots.ratios([result])),
-                tr(_("Ratio of container layer to volume, by the file's size.")),
-            ),
-        ]
+        self._state.plots = [(plots.svg(draw()), words) for _name, draw, words in plots.views(result, guess)]
 
     def _log(self, line: str) -> None:
         self._state.log = [*self._state.log, line][-LOG_LINES:]

@@ -22,11 +22,13 @@ STEP_LIMIT = 900.0
 class StaticCard:
     """A card as HTML, for a notebook that is executed without a browser."""
 
-    def __init__(self, html: str, text: str) -> None:
-        self._html, self._text = html, text
+    def __init__(self, html: str, text: str, impossible: bool = False) -> None:
+        self._html, self._text, self._impossible = html, text, impossible
 
-    def _repr_html_(self) -> str:
-        return self._html
+    def _repr_mimebundle_(self, **_options: Any) -> Any:
+        # What could not be done live is marked for whoever executes the notebook.
+        marks = {"voltutor_not_possible": self._text} if self._impossible else {}
+        return {"text/html": self._html, "text/plain": self._text}, marks
 
     def __repr__(self) -> str:
         return self._text
@@ -87,7 +89,8 @@ class LabView:
             log = "\n".join(view["log"])
             bench.engine.ping()  # an engine that has gone is the better message
             raise StepFailed(f"{id}: {controller.verdict.text}\n{log}")
-        return StaticCard(card_html(view), f"{view['title']}: {controller.verdict.text}")
+        impossible = view["verdict"]["kind"] == "impossible"
+        return StaticCard(card_html(view), f"{view['title']}: {controller.verdict.text}", impossible)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         text = self._workplace.badge()
