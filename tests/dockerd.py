@@ -24,9 +24,11 @@ def can_start() -> bool:
 class Dockerd:
     """One engine that a test may kill and start again; its state stays in its folder."""
 
-    def __init__(self, folder: Path, data: Path | None = None, programs: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, data: Path | None = None, programs: Path | None = None, driver: str = ""
+    ) -> None:
         self.folder = folder
-        self.programs = programs
+        self.programs, self.driver = programs, driver
         self.data = data or folder / "data"
         self.url = f"unix://{folder}/docker.sock"
         self.process: subprocess.Popen[bytes] | None = None
@@ -49,6 +51,7 @@ class Dockerd:
                     ),
                     *("--pidfile", str(self.folder / "docker.pid")),
                     *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+                    *(("--storage-driver", self.driver) if self.driver else ()),
                 ],
                 stdout=log,
                 stderr=log,
@@ -107,9 +110,10 @@ class Dockerd:
         return find(self.url, {})
 
 
-def newer(folder: Path) -> Path:
-    """Docker 26.1 of Debian 13, downloaded and unpacked without installing it; the folder of its bin and sbin.
-    It runs with the machine's own runc: Debian 13's needs a newer C library than Debian 12's."""
+def newer(folder: Path, *names: str, libraries: bool = False) -> Path:
+    """Packages of Debian 13, downloaded and unpacked without installing them; the folder of their bin and sbin.
+    Docker 26.1 runs with the machine's own runc: Debian 13's needs a newer C library than Debian 12's. With
+    `libraries` all that they depend on is unpacked too."""
     for name in ("lists/partial", "cache/archives/partial", "parts", "root"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
@@ -128,18 +132,22 @@ def newer(folder: Path) -> Path:
     apt = ["apt-get", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
     subprocess.run([*apt, "update", "-qq"], check=True, timeout=120)
     packages = folder / "cache"
+    # What "install" downloads lies in archives/, what "download" does in the working folder.
+    get = ["install", "--download-only", "-y", "--no-install-recommends"] if libraries else ["download"]
     subprocess.run(
-        [*apt, "download", "-qq", "docker.io", "containerd"], check=True, cwd=packages, timeout=300
+        [*apt, *get, "-qq", *names], check=True, cwd=packages, timeout=300, stdout=subprocess.DEVNULL
     )
-    for package in packages.glob("*.deb"):
+    for package in packages.rglob("*.deb"):
         subprocess.run(["dpkg", "-x", package, folder / "root"], check=True)
     return folder / "root" / "usr"
 
 
 @contextlib.contextmanager
-def dockerd(folder: Path, data: Path | None = None, programs: Path | None = None) -> Iterator[Dockerd]:
+def dockerd(
+    folder: Path, data: Path | None = None, programs: Path | None = None, driver: str = ""
+) -> Iterator[Dockerd]:
     """A running dockerd for as long as the block runs; from `programs`, or the machine's own."""
-    made = Dockerd(folder, data, programs)
+    made = Dockerd(folder, data, programs, driver)
     made.start()
     try:
         yield made

@@ -22,6 +22,7 @@ from typing import Any
 
 import docker
 
+from tests.bench.measuring import measuring
 from tests.box import root_archive
 from tests.conftest import sweep
 from tests.dockerd import can_start, dockerd
@@ -240,6 +241,7 @@ def main() -> int:
             print("No engine for benchmarks: name one with VOLTUTOR_TEST_ENGINE.", file=sys.stderr)
             return 1
         with_engine(url, Path(home))
+        measuring(url, Path(home))
         with tempfile.TemporaryDirectory(prefix="vt-", dir="/var/tmp") as folder:
             life_cycles(url, Path(folder))
     return 0

@@ -114,7 +114,7 @@ def test_measure_writes_results_and_plots(
     voltutor: Command, engine_url: str, tmp_path: Path, bench: Bench
 ) -> None:
     out, plot = tmp_path / "r.json", tmp_path / "r.png"
-    words = ("measure", "first-write", "random-write", "--places", "layer,volume", "--budget", "6")
+    words = ("measure", "first-write", "random-write", "--places", "layer,volume", "--budget", "2")
     done = voltutor(*words, "--out", str(out), "--plot", str(plot), "--engine", engine_url)
     assert done.returncode == 0, done.stderr
     first, random = load(out)

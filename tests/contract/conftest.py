@@ -92,7 +92,7 @@ def _start(name: str, stack: ExitStack) -> Target:
     if name.startswith("docker"):
         if not can_start():
             pytest.skip("needs root and dockerd")
-        programs = newer(folder / "programs") if name == "docker-26.1" else None
+        programs = newer(folder / "programs", "docker.io", "containerd") if name == "docker-26.1" else None
         url = stack.enter_context(dockerd(folder / "d", programs=programs)).url
     else:
         made = stack.enter_context(embedded(folder / "e", name))

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltutor.fio import FioError, Job, NotFio, command, parse
+from tests.dockerd import can_start, newer
+from voltutor.fio import FioError, Job, NotFio, command, parse, samples
+from voltutor.fio.job import Value
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "fio-samples"
 
@@ -140,28 +142,117 @@ def test_documents_of_any_shape_are_read_or_refused(document: dict[str, object],
         parse(text)
 
 
-def test_a_real_run_agrees_with_a_reading_by_hand(tmp_path: Path) -> None:
-    if shutil.which("fio") is None:
-        pytest.skip("needs fio")
-    job = Job(
-        "w", {"filename": tmp_path / "f", "rw": "write", "bs": "4k", "size": "64k", "ioengine": "psync"}
-    )
-    done = subprocess.run(command(job), capture_output=True, check=True)
-    raw = json.loads(done.stdout)["jobs"][0]["write"]
-    write = parse(done.stdout).job("w").directions["write"]
-    assert (write.ios, write.bytes) == (16, 65536)
-    assert write.iops == raw["iops"]
-    assert write.total is not None
-    assert write.total.mean == raw["lat_ns"]["mean"]
+@pytest.fixture(scope="session", params=["of this machine", "of Debian 13"])
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """fio 3.33 of Debian 12, where this is one, and 3.39 of Debian 13."""
+    if request.param == "of this machine":
+        found = shutil.which("fio")
+        return found or pytest.skip("needs fio")
+    if shutil.which("apt-get") is None or not can_start():
+        pytest.skip("needs apt and root")
+    usr = newer(tmp_path_factory.mktemp("fio"), "fio", libraries=True)
+    loader = next(usr.rglob("ld-linux-*.so.*"))
+    script = usr.parent / "fio"
+    paths = f"{loader.parent}:{loader.parent}/ceph"
+    script.write_text(f'#!/bin/sh\nexec {loader} --library-path {paths} {usr}/bin/fio "$@"\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def run(program: str, tmp_path: Path, jobs: list[Job], *more: str, check: bool = True) -> bytes:
+    _fio, *words = command(*jobs, bins=True)
+    done = subprocess.run([program, *words, *more], capture_output=True, check=check, cwd=tmp_path)
+    return done.stdout
+
+
+def steady(tmp_path: Path, **more: Value) -> Job:
+    options: dict[str, Value] = {
+        "filename": str(tmp_path / "f"),
+        "rw": "randrw",
+        "bs": "4k",
+        "size": "256k",
+        "ioengine": "psync",
+        "fsync": 1,
+        "iopsavgtime": 1,
+        "bwavgtime": 1,
+    }
+    return Job("w", {**options, **more})
+
+
+def test_a_real_run_agrees_with_a_reading_by_hand(program: str, tmp_path: Path) -> None:
+    printed = run(program, tmp_path, [steady(tmp_path, time_based=True, runtime="200ms")])
+    raw = json.loads(printed)["jobs"][0]
+    job = parse(printed).job("w")
+    for name in ("read", "write"):
+        by_hand, way = raw[name], job.directions[name]
+        assert (way.ios, way.bytes) == (by_hand["total_ios"], by_hand["io_bytes"])
+        assert way.ios == (way.bytes or 0) // 4096
+        assert (way.iops, way.bandwidth) == (by_hand["iops"], by_hand["bw_bytes"])
+        assert way.runtime_ns == by_hand["runtime"] * 1_000_000
+        assert way.iops_spread is not None
+        assert (way.iops_spread.samples, way.iops_spread.mean) == (
+            by_hand["iops_samples"],
+            by_hand["iops_mean"],
+        )
+        assert way.bandwidth_spread is not None
+        assert way.bandwidth_spread.max == by_hand["bw_max"] * 1024
+        for latency, key in ((way.total, "lat_ns"), (way.completion, "clat_ns")):
+            assert latency is not None
+            assert (latency.min, latency.max) == (by_hand[key]["min"], by_hand[key]["max"])
+            assert (latency.mean, latency.stddev) == (by_hand[key]["mean"], by_hand[key]["stddev"])
+        assert way.completion is not None
+        assert sum(way.completion.bins.values()) == way.ios
+        percentiles = by_hand["clat_ns"]["percentile"]
+        assert way.completion.percentiles == {float(key): value for key, value in percentiles.items()}
+        assert (way.short, way.dropped) == (0, 0)
+    assert job.sync is not None
+    assert (job.sync.count, job.sync.mean) == (raw["sync"]["total_ios"], raw["sync"]["lat_ns"]["mean"])
+    assert (job.user_cpu, job.group, job.options["bs"]) == (raw["usr_cpu"], raw["groupid"], "4k")
+
+
+def test_a_log_of_a_real_run_is_read_line_by_line(program: str, tmp_path: Path) -> None:
+    job = steady(tmp_path, rw="write", write_lat_log="log")
+    report = parse(run(program, tmp_path, [job]))
+    text = (tmp_path / "log_clat.1.log").read_text()
+    found = list(samples(text))
+    assert len(found) == report.job("w").directions["write"].ios == 64
+    assert {sample.direction for sample in found} == {"write"}
+    assert {sample.block for sample in found} == {4096}
+    at, value, *_rest = text.splitlines()[0].split(",")
+    assert (found[0].at_ns, found[0].value) == (int(at) * 1_000_000, int(value))
+    assert list(samples("no log\n1, 2\n1, 2, 7, 4\n")) == []
+
+
+def test_several_documents_and_text_around_them(program: str, tmp_path: Path) -> None:
+    slow = steady(tmp_path, rw="write", fsync=0, time_based=True, runtime="600ms", thinktime="5ms")
+    last = parse(run(program, tmp_path, [slow], "--status-interval=200ms"))
+    assert (last.job("w").runtime_ns or 0) >= 550_000_000
+    both = run(program, tmp_path, [steady(tmp_path)], "--output-format=normal,json")
+    assert parse(both).job("w").directions["write"].ios
+    assert "run=" in parse(both).noise
+
+
+def test_a_failed_job_says_in_fios_words_what_failed(program: str, tmp_path: Path) -> None:
+    full = steady(tmp_path, rw="write", filename="/dev/full", fsync=0)
+    printed = run(program, tmp_path, [full], check=False)
+    with pytest.raises(FioError, match="No space left on device"):
+        parse(printed)
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of other projects do not lie beside this one")
 def test_samples_of_other_projects() -> None:
     old = parse((SAMPLES / "pkb_fio-parser-sample-result.json").read_bytes())
     assert old.version == (2, 1, 4)
-    assert old.job("sequential_write").directions["write"].bytes == 361984 * 1024
+    write = old.job("sequential_write").directions["write"]
+    assert (write.bytes, write.bandwidth, write.iops) == (361984 * 1024, 68118 * 1024, 133)
+    assert write.ios is None, "2.1.4 prints no count"
+    assert list(old.job("sequential_write").directions) == ["write"]
     new = parse((SAMPLES / "vc_Results_FIO_ReadWrite.json").read_bytes())
     assert new.version[:2] == (3, 26)
-    assert new.jobs[0].directions["read"].ios == 2824
+    read = new.jobs[0].directions["read"]
+    assert (read.ios, read.bytes, read.bandwidth) == (2824, 740294656, 149343283)
+    assert read.completion is not None
+    assert (read.completion.count, read.completion.max) == (2824, 143918030)
+    assert read.completion.percentiles[1.0] == 3227648
     with pytest.raises(NotFio, match="Invalid or incomplete multibyte"):
         parse((SAMPLES / "vc_Results_FIO_Error_1.txt").read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -37,7 +38,7 @@ from voltutor.measure import (
     workload,
 )
 from voltutor.measure.jobs import FirstWrite, Io, NotReadable, RedisSet, Stall, Timed
-from voltutor.results import compare, load
+from voltutor.results import load
 from voltutor.session import Bench, CommandFailed
 
 
@@ -84,8 +85,8 @@ def test_a_run_without_a_timing_is_refused() -> None:
         Io(MIB, {}).read(json.dumps(idle).encode())
     with pytest.raises(NotFio, match="no fsync"):
         Io(MIB, {}, metric="seconds").read(document(write=MOVED))
-    with pytest.raises(NotFio, match="no log"):
-        Stall().read(document(write=MOVED))
+    with pytest.raises(NotFio, match="no write"):
+        Stall().read(document(write={**MOVED, "iops": 0}))
     with pytest.raises(NotReadable, match="clock"):
         Timed("true").read(b"took 2.5 2.5")
     with pytest.raises(NotReadable, match="SET"):
@@ -114,9 +115,10 @@ def test_both_directions_add_up_and_their_latencies_lie_together() -> None:
 
 
 def test_the_log_that_follows_the_report_is_the_series() -> None:
-    output = document(write={**MOVED, "runtime": 250}) + b"\n10, 4000, 1, 0, 0\n20, 6000, 1, 0, 0\n"
+    output = document(write={**MOVED, "iops": 40.0}) + b"\n10, 4000, 1, 0, 0\n20, 6000, 1, 0, 0\n"
     read = Stall().read(output)
     assert read.metrics == {"seconds": 0.25}
+    assert Stall().read(document(write={**MOVED, "iops": 40.0})).series == ((0.25, 40.0),)
     assert read.series == ((0.01, 4000.0), (0.02, 6000.0))
 
 
@@ -175,7 +177,7 @@ def test_steady_state_is_measured_in_both_places(bench: Bench) -> None:
     assert isinstance(RANDOM_WRITE.job, Io)
     job = replace(RANDOM_WRITE.job, size=16 * MIB, runtime=0.2)
     short = replace(RANDOM_WRITE, job=job, prefill=job.prefill)
-    *_, last = Experiment(short, LAYER, VOLUME, budget=30).run(bench)
+    *_, last = Experiment(short, LAYER, VOLUME, budget=8).run(bench)
     assert len(last.result.pairs) >= 8
     assert all(trial.metrics["iops"] > 100 for pair in last.result.pairs for trial in (pair.a, pair.b))
     assert all("p99_seconds" in pair.a.metrics for pair in last.result.pairs)
@@ -233,7 +235,7 @@ def test_measuring_again_goes_on_where_it_was_cancelled(bench: Bench) -> None:
 
 @pytest.mark.engine
 def test_a_spent_budget_ends_it_and_says_so(bench: Bench) -> None:
-    *_, last = Experiment(quick(), LAYER, VOLUME, budget=0.5).run(bench)
+    *_, last = Experiment(quick(), LAYER, VOLUME, budget=0.1).run(bench)
     assert last.result.stopped == "budget"
     assert not last.result.complete
     assert last.result.pairs
@@ -263,6 +265,10 @@ def test_fios_own_message_is_shown_where_it_fails_or_is_missing(bench: Bench) ->
         assert words[0] in caught.value.what
 
 
+SLOWER = {"chown-tree", "many-small-files", "rename-directory"}
+"""What is slower in the layer on any file system: files are made anew there."""
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("name", [name for name in WORKLOADS if name != "first-write-1g"])
 def test_every_workload_runs_in_every_place_and_leaves_nothing(
@@ -273,6 +279,9 @@ def test_every_workload_runs_in_every_place_and_leaves_nothing(
 
     before = set(engine.containers()), {volume.name for volume in engine.volumes()}
     work = workload(name)
+    if work.image == "seed":
+        sizes = tuple(size for size in work.sizes if size != 256 * MIB)
+        work = replace(work, image="seed-small", sizes=sizes)
     if isinstance(work.job, Io):
         job = replace(work.job, size=8 * MIB, runtime=work.job.runtime and 0.1)
         work = replace(work, job=job, prefill=job.prefill if work.prefill else None)
@@ -283,23 +292,14 @@ def test_every_workload_runs_in_every_place_and_leaves_nothing(
                 break
         running.close()
         pair = update.result.pairs[0]
+        if a is LAYER and name in SLOWER:
+            assert pair.log_ratio(work.metric) > math.log(1.5)
         for trial in (pair.a, pair.b):
             assert trial.metrics[work.metric] > 0
             assert sum(trial.bins.values()) > 0 or not isinstance(work.job, Io)
             assert trial.series or not isinstance(work.job, Stall)
     assert (set(engine.containers()), {volume.name for volume in engine.volumes()}) == before
     assert not list((bench.session.folder / "places").iterdir())
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["chown-tree", "many-small-files", "rename-directory", "redis-start"])
-def test_what_copies_up_is_slower_in_the_layer(bench: Bench, name: str) -> None:
-    """Whatever the file system: a file each is made, or the whole log is copied, where none clones."""
-    if name == "redis-start" and bench.capability("reflink").available:
-        return  # there a clone is as quick as an open
-    *_, last = Experiment(workload(name), LAYER, VOLUME, budget=90).run(bench)
-    ((found,),) = compare(last.result)
-    assert found.ratio.median > 1.5
 
 
 @pytest.mark.engine

@@ -54,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--out", metavar="FILE.json", help=tr(_("write the results")))
     measure.add_argument("--plot", metavar="FILE.png|svg", help=tr(_("draw the results")))
 
+    record = command("record", tr(_("measure for the project's recorded results")))
+    record.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=tr(_("the recorded three without")))
+    record.add_argument(
+        "--budget", type=float, default=60.0, metavar="SECONDS", help=tr(_("for each workload"))
+    )
+    record.add_argument("--out", default="data", metavar="DIR", help=tr(_("data without")))
+
     report = command("report", tr(_("several results on one HTML page")), common)
     report.add_argument("files", nargs="+", metavar="FILE.json", help=tr(_("what `measure --out` wrote")))
     report.add_argument("--html", default="report.html", metavar="FILE", help=tr(_("report.html without")))
@@ -146,6 +153,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from voltutor.cli.run import run as called
         case "measure":
             from voltutor.cli.measure import measure as called
+        case "record":
+            from voltutor.cli.record import record as called
         case "report":
             from voltutor.cli.report import report as called
         case "fio":

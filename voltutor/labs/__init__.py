@@ -2,10 +2,11 @@
 
 from voltutor.errors import UsageError
 from voltutor.labs.copy_on_write import COPY_ON_WRITE
+from voltutor.labs.what_it_costs import WHAT_IT_COSTS
 from voltutor.lessons import Lab
 from voltutor.text import _
 
-LABS: dict[str, Lab] = {lab.id: lab for lab in (COPY_ON_WRITE,)}
+LABS: dict[str, Lab] = {lab.id: lab for lab in (COPY_ON_WRITE, WHAT_IT_COSTS)}
 
 
 def lab(id: str) -> Lab:  # noqa: A002 - as the attribute

@@ -476,7 +476,7 @@ PRICE = Step(
         ),
         _("Four times the data, four times the time? Compare the dots for 16, 64 and 256 MiB."),
     ],
-    wrong={UNFINISHED: [Measure(FIRST_WRITE, budget=1)]},
+    wrong={UNFINISHED: [Measure(FIRST_WRITE, budget=0.1)]},
     image="seed",
     measures=FIRST_WRITE.name,
     explanation=_(

@@ -4,7 +4,7 @@ nothing."""
 from voltutor.lessons.pictures import picture
 from voltutor.lessons.play import clear, commands_for, perform, prepare, reset_plan, solve, verdict
 from voltutor.lessons.progress import NotProgress, Progress, StepProgress
-from voltutor.lessons.step import Choice, Duration, Lab, Step, ThenNow
+from voltutor.lessons.step import Choice, Duration, Lab, Prediction, Step, ThenNow, Times
 from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
 
 __all__ = [
@@ -17,10 +17,12 @@ __all__ = [
     "NotPossible",
     "NotProgress",
     "Passed",
+    "Prediction",
     "Progress",
     "Step",
     "StepProgress",
     "ThenNow",
+    "Times",
     "Verdict",
     "clear",
     "commands_for",

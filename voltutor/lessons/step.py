@@ -33,6 +33,20 @@ class Duration:
 
 
 @dataclass(frozen=True)
+class Times:
+    """A prediction of how many times as long something takes in the first place as in the second, on a logarithmic
+    scale around 1."""
+
+    question: str
+    least: float = 0.1
+    most: float = 1000.0
+    start: float = 1.0
+
+
+Prediction = Choice | Duration | Times
+
+
+@dataclass(frozen=True)
 class ThenNow:
     """What the source of 2018 says, and what is true today."""
 
@@ -64,7 +78,7 @@ class Step:
     hints: Sequence[str]
     explanation: str
     then_now: ThenNow
-    prediction: Choice | Duration | None = None
+    prediction: Prediction | None = None
     given: Sequence[Command] = ()
     wrong: Mapping[Failed, Sequence[Command]] = field(default_factory=dict)
     shows: Sequence[str] = ()

@@ -4,7 +4,7 @@ from voltutor.measure.circumstances import look
 from voltutor.measure.command import Measure
 from voltutor.measure.experiment import Experiment, NoSpace, NothingToMeasure, Update
 from voltutor.measure.line import Line
-from voltutor.measure.places import BIND, LAYER, PLACES, TMPFS, VOLUME, Place, place, two_places
+from voltutor.measure.places import BIND, LAYER, PLACES, TMPFS, VOLUME, Place, place, place_title, two_places
 from voltutor.measure.workloads import (
     FIRST_WRITE,
     FIRST_WRITE_LARGE,
@@ -34,6 +34,7 @@ __all__ = [
     "Workload",
     "look",
     "place",
+    "place_title",
     "two_places",
     "workload",
 ]

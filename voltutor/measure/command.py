@@ -23,6 +23,14 @@ class Measure:
     a: Place = LAYER
     b: Place = VOLUME
     budget: float = 120.0
+    any_storage: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name of its result: the workload's, with the places where they are not layer and volume."""
+        if (self.a, self.b) == (LAYER, VOLUME):
+            return self.workload.name
+        return f"{self.workload.name}.{self.a.name}-{self.b.name}"
 
     def argv(self, _bench: Bench) -> list[str]:
         """`voltutor measure WORKLOAD --places A,B --budget SECONDS`."""
@@ -32,13 +40,13 @@ class Measure:
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Measure; the result is saved after every pair, and once more with what ended it, so that what was
         measured stays. A result that was not finished is gone on with."""
-        path = bench.result_path(self.workload.name)
+        path = bench.result_path(self.key)
         result = self._unfinished(bench)
         if result:
             yield Progress(tr(_("Going on where it stopped; whole rounds so far: {n}."), n=result.rounds))
         said = ""
         try:
-            for update in Experiment(self.workload, self.a, self.b, self.budget).run(bench, result):
+            for update in self._experiment().run(bench, result):
                 if update.result is not result and update.result.pairs:
                     save(path, update.result)
                     result = update.result
@@ -52,8 +60,11 @@ class Measure:
             self._stopped(path, result, error.what)
             raise
 
+    def _experiment(self) -> Experiment:
+        return Experiment(self.workload, self.a, self.b, self.budget, any_storage=self.any_storage)
+
     def _unfinished(self, bench: Bench) -> Result | None:
-        known = bench.result(self.workload.name)
+        known = bench.result(self.key)
         if known is None or known.complete or known.places != (self.a.name, self.b.name):
             return None
         return known if set(known.sizes) <= {*self.workload.sizes} else None

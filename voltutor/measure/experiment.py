@@ -24,6 +24,9 @@ from voltutor.results.statistics import PILOT
 from voltutor.session import COPIES_UP, Bench
 from voltutor.text import _, tr
 
+PILOT_GRACE = 4
+"""How many times its budget an experiment may take for its pilot: without one there is no claim at all."""
+
 SPARE = 64 * MIB
 """Bytes that stay free."""
 
@@ -59,8 +62,10 @@ class Experiment:
     """One workload in two places.
 
     Attributes:
-        budget: seconds from the first pair on; when they are spent no further pair is begun.
+        budget: seconds from the first pair on; when they are spent no further pair is begun, but for the pilot's on
+            a machine that is slow.
         seed: of the random order; the same seed gives the same order.
+        any_storage: also where whole images are copied, to record what that means.
     """
 
     workload: Workload
@@ -68,6 +73,7 @@ class Experiment:
     b: Place
     budget: float = 60.0
     seed: int = 0
+    any_storage: bool = False
 
     def run(self, bench: Bench, so_far: Result | None = None) -> Iterator[Update]:
         """Measure. Each update carries a whole result; ticks come about ten times a second, and closing the
@@ -118,7 +124,8 @@ class Experiment:
         return self.workload.data_bytes * (1 + on_disk) + SPARE
 
     def _check_able(self, bench: Bench) -> None:
-        for need in sorted({COPIES_UP, *self.a.needs, *self.b.needs}):
+        needs = self.a.needs | self.b.needs | (frozenset() if self.any_storage else {COPIES_UP})
+        for need in sorted(needs):
             able = bench.capability(need)
             if able.available is False:
                 raise NothingToMeasure(
@@ -192,7 +199,7 @@ class Experiment:
             swapped = chance.random() < 0.5
             if any(pair.round == number for pair in result.of_size(size)):
                 continue  # measured before an interruption
-            if clock.spent > self.budget:
+            if clock.spent > self.budget * (PILOT_GRACE if number < PILOT else 1):
                 yield replace(result, stopped="budget"), ""
                 return
             order = [self.b, self.a] if swapped else [self.a, self.b]

@@ -196,12 +196,13 @@ class Stall:
     def read(self, output: bytes) -> Reading:
         """`seconds` until all blocks were written, and the series."""
         report = fio.parse(output)
-        runtime = report.job("io").directions["write"].runtime_ns
-        found = list(fio.samples(report.noise))
-        if not runtime or not found:
-            raise fio.NotFio("fio kept no log.")
-        series = tuple((sample.at_ns / 1e9, float(sample.value)) for sample in found)
-        return Reading({"seconds": runtime / 1e9}, series=series)
+        write = report.job("io").directions["write"]
+        if not write.ios or not write.iops:
+            raise fio.NotFio("fio completed no write.")
+        seconds = write.ios / write.iops
+        series = tuple((sample.at_ns / 1e9, float(sample.value)) for sample in fio.samples(report.noise))
+        # What is done within the first step has no line in the log.
+        return Reading({"seconds": seconds}, series=series or ((seconds, write.iops),))
 
 
 def _latency(job: fio.JobResult) -> float:

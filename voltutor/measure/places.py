@@ -68,6 +68,14 @@ def place(name: str) -> Place:
     return PLACES[name]
 
 
+def place_title(name: str) -> str:
+    """What the place of a result is called, translated; its name where it is none of ours."""
+    known = PLACES.get(name.removesuffix("-2"))
+    if known is None:
+        return name
+    return tr((known.again() if name.endswith("-2") else known).title)
+
+
 def two_places(text: str) -> tuple[Place, Place]:
     """Two places from "A,B"; "A,A" compares a place with another one of its kind.
 

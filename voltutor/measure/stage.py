@@ -35,7 +35,7 @@ class Stage:
     """A context manager. Leaving it, at any time, removes every container and volume that it made."""
 
     def __init__(self, bench: Bench, workload: Workload) -> None:
-        self._bench, self._workload = bench, workload
+        self._bench, self.workload = bench, workload
         self._sets: dict[str, _Set] = {}
         self._mounted = contextlib.ExitStack()
         self._volumes: dict[str, str] = {}
@@ -67,16 +67,16 @@ class Stage:
 
     def _used_up(self, place: Place, here: _Set, sizes: Sequence[int | None]) -> bool:
         # Only in a layer anything is used up: a second write elsewhere costs what the first did.
-        if place.kind != "layer" or not self._workload.used_up:
+        if place.kind != "layer" or not self.workload.used_up:
             return False
-        return any(here.used.get(size, 0) >= self._workload.copies(size) for size in sizes)
+        return any(here.used.get(size, 0) >= self.workload.copies(size) for size in sizes)
 
     def take(self, place: Place, size: int | None) -> tuple[str, str]:
         """A container and a file in it for the next trial."""
         here = self._sets[place.name]
         index = here.used.get(size, 0)
         here.used[size] = index + 1
-        path = self._workload.path(size, index % self._workload.copies(size))
+        path = self.workload.path(size, index % self.workload.copies(size))
         return here.container, place.inside(path)
 
     def drop_caches(self) -> None:
@@ -88,7 +88,7 @@ class Stage:
         mounts, fresh = self._mount(place)
         stack = contextlib.ExitStack()
         tmpfs = {AWAY: "mode=755"} if place.kind == "tmpfs" else {}
-        scratch = self._bench.scratch(self._workload.image, (), mounts, tmpfs=tmpfs)
+        scratch = self._bench.scratch(self.workload.image, (), mounts, tmpfs=tmpfs)
         container = stack.enter_context(scratch)
         self._sets[place.name] = _Set(container, stack)
         if place.kind == "bind":
@@ -103,7 +103,7 @@ class Stage:
             fresh = place.name not in self._volumes
             if fresh:
                 self._volumes[place.name] = self._mounted.enter_context(self._bench.scratch_volume())
-            return [Mount(self._workload.folder, self._volumes[place.name])], fresh
+            return [Mount(self.workload.folder, self._volumes[place.name])], fresh
         if place.kind == "bind":
             fresh = place.name not in self._folders
             if fresh:
@@ -117,7 +117,7 @@ class Stage:
 
     def _ready(self, container: str, place: Place) -> Iterator[None]:
         """Bring the files into the state that is to be measured."""
-        work, folder = self._workload, place.inside(self._workload.folder)
+        work, folder = self.workload, place.inside(self.workload.folder)
         if place.apart:
             yield from self.run(container, ["sh", "-c", FILL, "fill", work.folder, folder], None)
         if work.prefill:

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from voltutor.plots.style import INK, LAYER, MUTED, VOLUME, add_caption, figure, place_title, style
-from voltutor.results import Comparison, Finding, Result, compare
+from voltutor.plots.style import GUESS, INK, LAYER, MUTED, VOLUME, add_caption, figure, place_title, style
+from voltutor.results import Comparison, Finding, Result, compare, times
 from voltutor.text import _, tr
 
 MIB = 1 << 20
@@ -23,8 +23,9 @@ FINDINGS = {
 }
 
 
-def ratios(results: Sequence[Result]) -> Figure:
-    """Draw every size of every result as one row; above 1 the first place took longer, or did more.
+def ratios(results: Sequence[Result], guess: float | None = None) -> Figure:
+    """Draw every size of every result as one row; above 1 the first place took longer, or did more. `guess` is a
+    ratio, and belongs to the last row.
 
     Raises:
         ValueError: no result has a pair.
@@ -42,10 +43,14 @@ def ratios(results: Sequence[Result]) -> Figure:
         for row, (result, found) in enumerate(rows):
             _row(axes, row, result, found)
         alike = len({result.places for result in results}) == 1
+        if guess:
+            axes.plot([guess], [len(rows) - 1], marker="*", markersize=15, linestyle="", color=GUESS,
+                      markeredgecolor="white", label=tr(_("your guess: {guess}"), guess=times(guess)))  # fmt: skip
+            axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         axes.set_yticks(range(len(rows)), [_label(result, found, alike) for result, found in rows])
         axes.invert_yaxis()
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        _limits(axes, rows)
+        _limits(axes, rows, guess)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _pos: f"{value:g}×"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(True, axis="x")
@@ -95,8 +100,11 @@ def _label(result: Result, found: Comparison, alike: bool) -> str:
     return f"{result.workload}{size}{places}  (n={found.n})"
 
 
-def _limits(axes: Axes, rows: list[tuple[Result, Comparison]]) -> None:
+def _limits(axes: Axes, rows: list[tuple[Result, Comparison]], guess: float | None) -> None:
     """Always with 1 in sight, and never so narrow that noise looks large."""
     low = min(min(math.exp(p.log_ratio(r.metric)) for p in r.of_size(f.size)) for r, f in rows)
     high = max(max(math.exp(p.log_ratio(r.metric)) for p in r.of_size(f.size)) for r, f in rows)
-    axes.set_xlim(min(low * 0.8, 0.7), max(high * 1.3, 1.4))
+    axes.set_xlim(
+        min(low, guess or low) * 0.8 if min(low, guess or low) < 0.87 else 0.7,
+        max(high * 1.3, (guess or 0) * 1.3, 1.4),
+    )

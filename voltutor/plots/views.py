@@ -15,8 +15,11 @@ from voltutor.text import _, tr
 View = tuple[str, Callable[[], Figure], str]
 
 
-def views(result: Result, guess: float | None = None) -> Iterator[View]:
-    """A name, a way to draw, and a text alternative for each figure that the result has data for."""
+def views(result: Result, guess: float | None = None, slower: float | None = None) -> Iterator[View]:
+    """A name, a way to draw, and a text alternative for each figure that the result has data for.
+
+    Of the guesses, `guess` is seconds, and `slower` how many times as long the first place takes.
+    """
     if not result.pairs:
         return
     a_trial = result.pairs[0].a
@@ -26,7 +29,12 @@ def views(result: Result, guess: float | None = None) -> Iterator[View]:
     else:
         words = tr(_("Every trial, the two of a pair joined by a line."))
         yield "pairs", lambda: pairs(result), words
-    yield "ratios", lambda: ratios([result]), tr(_("Ratio of the first place to the second, pair by pair."))
+    ratio = slower if result.slower_is_more or not slower else 1 / slower
+    yield (
+        "ratios",
+        lambda: ratios([result], ratio),
+        tr(_("Ratio of the first place to the second, pair by pair.")),
+    )
     if a_trial.series:
         yield "over-time", lambda: over_time(result), tr(_("I/Os per second over time, in both places."))
     if a_trial.bins:

@@ -10,6 +10,7 @@ from voltutor.results.model import (
     compare,
     load,
     save,
+    slowdown,
 )
 from voltutor.results.recorded import recorded
 from voltutor.results.statistics import (
@@ -22,7 +23,7 @@ from voltutor.results.statistics import (
     pairs_needed,
     t_test,
 )
-from voltutor.results.units import amount, amount_interval, duration, duration_interval
+from voltutor.results.units import amount, amount_interval, duration, duration_interval, times, times_interval
 
 __all__ = [
     "Circumstances",
@@ -46,5 +47,8 @@ __all__ = [
     "pairs_needed",
     "recorded",
     "save",
+    "slowdown",
     "t_test",
+    "times",
+    "times_interval",
 ]

@@ -160,6 +160,15 @@ def _in(place: str, pair: Pair, metric: str) -> float:
     return trial.metrics[metric]
 
 
+def slowdown(result: Result, found: Comparison) -> Interval:
+    """How many times as long a unit of work takes in the first place as in the second, whatever the metric."""
+    ratio = found.ratio
+    if result.slower_is_more:
+        return ratio
+    low = 1 / ratio.high if math.isfinite(ratio.high) else 0.0
+    return Interval(1 / ratio.median, low, 1 / ratio.low if ratio.low > 0 else math.inf)
+
+
 def compare(*results: Result) -> tuple[tuple[Comparison, ...], ...]:
     """Compare place a with place b, size by size, for each result.
 

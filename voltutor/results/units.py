@@ -57,3 +57,15 @@ def amount_interval(metric: str, interval: Interval) -> str:
         return text
     scale = 1 << 20 if metric == "bytes_per_second" else 1
     return f"{text} [{interval.low / scale:,.0f}, {interval.high / scale:,.0f}]"
+
+
+def times(value: float) -> str:
+    """A ratio, such as 0.93×, 1.4× or 580×."""
+    return f"{_number(value)}×"
+
+
+def times_interval(interval: Interval) -> str:
+    """A median ratio with its interval, such as 41× [27, 50]; without ends where it has none."""
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return times(interval.median)
+    return f"{times(interval.median)} [{_number(interval.low)}, {_number(interval.high)}]"

@@ -53,6 +53,8 @@ async function copy(text, button, labels) {
   setTimeout(() => (button.textContent = labels.copy), 1500);
 }
 
+const times = (value) => `${value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)}×`;
+
 function drawPrediction(node, prediction, labels, send) {
   node.append(element("h4", {}, labels.predict));
   const question = element("p", { id: `${node.id}-question` });
@@ -71,12 +73,13 @@ function drawPrediction(node, prediction, labels, send) {
     );
   } else {
     const [low, high] = [Math.log10(prediction.least), Math.log10(prediction.most)];
-    const shown = element("output", { class: "vt-value" }, duration(prediction.start));
+    const inWords = prediction.kind === "times" ? times : duration;
+    const shown = element("output", { class: "vt-value" }, inWords(prediction.start));
     const range = element("input", {
       type: "range", min: low, max: high, step: 0.02, value: Math.log10(prediction.start),
-      "aria-labelledby": question.id, "aria-valuetext": duration(prediction.start),
+      "aria-labelledby": question.id, "aria-valuetext": inWords(prediction.start),
       oninput: () => {
-        shown.textContent = duration(10 ** range.value);
+        shown.textContent = inWords(10 ** range.value);
         range.setAttribute("aria-valuetext", shown.textContent);
       },
     });

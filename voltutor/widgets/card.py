@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import traitlets
 
 from voltutor.lessons import Lab, Step
 from voltutor.widgets.controller import Controller
+from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.workplace import Workplace
 
 HERE = Path(__file__).parent
@@ -23,17 +25,18 @@ BEAT = 2.0
 """Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
 
 
-class CardView(anywidget.AnyWidget):
-    """The view of one step. Its Python side forwards what is clicked, and starts nothing by itself."""
+class Controlled(anywidget.AnyWidget):
+    """The view of a controller. Its Python side forwards what is clicked, and starts nothing by itself."""
 
-    _esm = HERE / "card.js"
     _css = HERE / "card.css"
     view = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
+    def __init__(
+        self, make: Callable[[Callable[[dict[str, Any]], None]], Controller | MeasuringController]
+    ) -> None:
         super().__init__()
         self._done: deque[str] = deque(maxlen=100)
-        self.controller = Controller(workplace, lab, step, self._show)
+        self.controller = make(self._show)
         self.on_msg(self._clicked)
         _beating.add(self)
 
@@ -51,15 +54,33 @@ class CardView(anywidget.AnyWidget):
             self.controller.act(content["action"], content.get("value"))
 
 
+class CardView(Controlled):
+    """The view of one step."""
+
+    _esm = HERE / "card.js"
+
+    def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
+        super().__init__(lambda show: Controller(workplace, lab, step, show))
+
+
+class PanelView(Controlled):
+    """The view of the measuring panel."""
+
+    _esm = HERE / "panel.js"
+
+    def __init__(self, workplace: Workplace) -> None:
+        super().__init__(lambda show: MeasuringController(workplace, show))
+
+
 class _Heart:
     """One thread that gives every living card its sign of life, whatever the kernel's main thread does."""
 
     def __init__(self) -> None:
-        self._cards: weakref.WeakSet[CardView] = weakref.WeakSet()
+        self._cards: weakref.WeakSet[Controlled] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._beats = False
 
-    def add(self, card: CardView) -> None:
+    def add(self, card: Controlled) -> None:
         """Have a card beat from now on."""
         with self._lock:
             self._cards.add(card)

@@ -17,14 +17,15 @@ from voltutor.engine import EngineError, EngineGone
 from voltutor.errors import VoltutorError
 from voltutor.lessons import (
     Choice,
-    Duration,
     EngineTrouble,
     Failed,
     Lab,
     NotAttempted,
     NotPossible,
     Passed,
+    Prediction,
     Step,
+    Times,
     Verdict,
     clear,
     picture,
@@ -33,7 +34,7 @@ from voltutor.lessons import (
     solve,
     verdict,
 )
-from voltutor.results import Result, duration, recorded
+from voltutor.results import Result, duration, recorded, times
 from voltutor.session import Bench
 from voltutor.session import Progress as Sign
 from voltutor.text import _, tr
@@ -334,13 +335,15 @@ class Controller:
         return not self._cancel.is_set()
 
     def _draw(self, result: Result | None) -> None:
-        guess = self._state.guess if isinstance(self.step.prediction, Duration) else None
+        guess = None if isinstance(self.step.prediction, Choice) else self._state.guess
         if result is None or not result.pairs or (result, guess) == self._drawn:
             return
         from voltutor import plots
 
         self._state.result, self._drawn = result, (result, guess)
-        self._state.plots = [(plots.svg(draw()), words) for _name, draw, words in plots.views(result, guess)]
+        seconds, slower = (None, guess) if isinstance(self.step.prediction, Times) else (guess, None)
+        drawn = plots.views(result, seconds, slower)
+        self._state.plots = [(plots.svg(draw()), alternative) for _name, draw, alternative in drawn]
 
     def _log(self, line: str) -> None:
         self._state.log = [*self._state.log, line][-LOG_LINES:]
@@ -469,22 +472,22 @@ class Controller:
             }
         return {
             **view,
-            "kind": "duration",
+            "kind": "times" if isinstance(asked, Times) else "duration",
             "least": asked.least,
             "most": asked.most,
             "start": state.guess or asked.start,
         }
 
-    def _guess_text(self, asked: Choice | Duration) -> str:
+    def _guess_text(self, asked: Prediction) -> str:
         if not self._state.guessed:
             return ""
         if self._state.guess is None:
             return tr(_("You said that you don't know."))
         if isinstance(asked, Choice):
             return tr(_("Your guess: {guess}."), guess=tr(asked.options[int(self._state.guess)]))
-        return tr(_("Your guess: {guess}."), guess=duration(self._state.guess))
+        return tr(_("Your guess: {guess}."), guess=_scale(asked)(self._state.guess))
 
-    def _outcome(self, asked: Choice | Duration) -> str:
+    def _outcome(self, asked: Prediction) -> str:
         """The guess beside what was seen; a guess is never called wrong."""
         guess = self._state.guess
         if isinstance(asked, Choice):
@@ -499,10 +502,12 @@ class Controller:
         result = self._state.result
         if result is None:
             return ""
-        measured = words.measured(result)
+        measured = words.slower(result) if isinstance(asked, Times) else words.measured(result)
         if guess is None:
             return tr(_("Measured: {measured}."), measured=measured)
-        return tr(_("You guessed {guess}, measured {measured}."), guess=duration(guess), measured=measured)
+        return tr(
+            _("You guessed {guess}, measured {measured}."), guess=_scale(asked)(guess), measured=measured
+        )
 
     def _after(self, names: Any) -> View:
         state, step = self._state, self.step
@@ -525,6 +530,11 @@ class _Names(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return key
+
+
+def _scale(asked: Prediction) -> Callable[[float], str]:
+    """How a guess on a scale is written."""
+    return times if isinstance(asked, Times) else duration
 
 
 def _filled(text: str, names: Any) -> str:

@@ -10,9 +10,10 @@ from voltutor.lessons import Lab
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.badge import BadgeView
-from voltutor.widgets.card import CardView
+from voltutor.widgets.card import CardView, PanelView
 from voltutor.widgets.controller import Controller
-from voltutor.widgets.static import badge_html, card_html
+from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.static import badge_html, card_html, forest_html
 from voltutor.widgets.workplace import Workplace, headless
 
 STEP_LIMIT = 900.0
@@ -45,6 +46,7 @@ class LabView:
         self._lab, self._workplace = lab, workplace
         self._cards: dict[str, CardView] = {}
         self._badge: BadgeView | None = None
+        self._panel: PanelView | None = None
 
     @property
     def bench(self) -> Bench:
@@ -75,6 +77,14 @@ class LabView:
         if step.id not in self._cards:
             self._cards[step.id] = CardView(self._workplace, self._lab, step)
         return self._cards[step.id]
+
+    def panel(self) -> Any:
+        """The measuring panel; without a browser, the figure of all that was measured."""
+        if headless():
+            return StaticCard(forest_html(MeasuringController(self._workplace, lambda _view: None)), "panel")
+        if self._panel is None:
+            self._panel = PanelView(self._workplace)
+        return self._panel
 
     def _played(self, id: str) -> StaticCard:  # noqa: A002
         """Play the reference solution: nobody guesses; the cell waits, so that its output holds the result."""

@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from voltutor.widgets.measuring import MeasuringController
+
 CSS = Path(__file__).with_name("card.css")
 
 
@@ -67,3 +69,13 @@ def card_html(view: dict[str, Any]) -> str:
 def badge_html(text: str) -> str:
     """The engine in words, as a line."""
     return f'{style()}<p class="vt-badge-line" role="note">{escape(text)}</p>'
+
+
+def forest_html(controller: MeasuringController) -> str:
+    """The figure of all that was measured in this session."""
+    controller.act("look").wait(30)
+    view = controller.view()
+    labels = view["labels"]
+    figure = f'<div class="vt-plot">{view["forest"]}</div>' if view["forest"] else escape(labels["empty"])
+    title = f'<h3 class="vt-title">{escape(labels["forest"])}</h3>'
+    return f'{style()}<section class="vt-card">{title}{figure}</section>'

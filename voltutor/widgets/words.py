@@ -9,7 +9,17 @@ from html import escape
 from typing import Any
 
 from voltutor.images import MIB
-from voltutor.results import Interval, Result, compare, duration_interval, median_interval
+from voltutor.measure import place_title
+from voltutor.results import (
+    Interval,
+    Result,
+    amount_interval,
+    compare,
+    duration_interval,
+    median_interval,
+    slowdown,
+    times_interval,
+)
 from voltutor.session import Command
 from voltutor.text import _, tr
 
@@ -72,12 +82,12 @@ def python(commands: Sequence[Command]) -> list[str]:
 def figures(result: Result) -> dict[str, Any]:
     """What the plots show, as a table: a row a size, with intervals."""
     (found,) = compare(result)
-    heads = [_("size"), _("container layer"), _("volume"), _("ratio"), _("pairs")]
+    heads = [_("size"), *(place_title(name) for name in result.places), _("ratio"), _("pairs")]
     rows = [
         [
-            f"{(each.size or 0) // MIB} MiB",
-            duration_interval(each.a),
-            duration_interval(each.b),
+            f"{each.size // MIB} MiB" if each.size else tr(_("one")),
+            amount_interval(result.metric, each.a),
+            amount_interval(result.metric, each.b),
             f"{each.ratio.median:.3g}" + _ends(each.ratio),
             str(each.n),
         ]
@@ -88,6 +98,12 @@ def figures(result: Result) -> dict[str, Any]:
 
 def _ends(interval: Interval) -> str:
     return f" [{interval.low:.3g}, {interval.high:.3g}]" if math.isfinite(interval.high) else ""
+
+
+def slower(result: Result) -> str:
+    """How many times as long the first place took, for the largest size, with its interval."""
+    (found,) = compare(result)
+    return times_interval(slowdown(result, found[-1]))
 
 
 def measured(result: Result) -> str:

@@ -1,0 +1,267 @@
+"""What the measuring panel does, without any drawing: choose, estimate, measure one after the other, export."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from voltutor.errors import VoltutorError
+from voltutor.measure import PLACES, WORKLOADS, Experiment, Measure, two_places
+from voltutor.results import Result, load
+from voltutor.results.statistics import MOST, PILOT
+from voltutor.session import Bench
+from voltutor.text import _, tr
+from voltutor.widgets.workplace import Workplace
+
+MIB = 1 << 20
+PUBLISH_EVERY = 0.2
+"""Seconds between two pictures of long work."""
+
+BUDGETS = (30, 60, 120, 300)
+"""Seconds that one may give each workload."""
+
+View = dict[str, Any]
+
+
+@dataclass
+class _State:
+    chosen: list[str] = field(default_factory=lambda: ["random-write"])
+    a: str = "layer"
+    b: str = "volume"
+    budget: int = 60
+    busy: str = ""
+    text: str = ""
+    done: int = 0
+    total: int = 0
+    left: int = 0
+    trouble: str = ""
+    exported: str = ""
+    forest: str = ""
+    drawn: tuple[int, ...] = ()
+
+
+class MeasuringController:
+    """One panel on a workplace: one worker thread, which alone changes the state and publishes the view."""
+
+    def __init__(self, workplace: Workplace, publish: Callable[[View], None]) -> None:
+        self.workplace, self._publish = workplace, publish
+        self._state = _State()
+        self._queue: queue.Queue[tuple[str, Any, threading.Event]] = queue.Queue()
+        self._cancel = threading.Event()
+        self._running = threading.Event()
+        self._publish(self.view())
+        workplace.listen(self._heard)
+        self._submit("look", None)
+        threading.Thread(target=self._work, name="measuring", daemon=True).start()
+
+    def act(self, action: str, value: Any = None) -> threading.Event:
+        """Ask for an action: choose, places, budget, run, export or cancel. The event is set when it is done.
+
+        While it measures, only cancel does anything.
+        """
+        if action == "cancel":
+            self._cancel.set()
+        elif not self._running.is_set():
+            if action == "run":
+                self._running.set()
+                self._cancel.clear()
+            return self._submit(action, value)
+        done = threading.Event()
+        done.set()
+        return done
+
+    def _heard(self, _what: str) -> None:
+        self._submit("look", None)
+
+    def _submit(self, action: str, value: Any) -> threading.Event:
+        done = threading.Event()
+        self._queue.put((action, value, done))
+        return done
+
+    def _work(self) -> None:
+        actions: dict[str, Callable[[Any], None]] = {
+            "look": lambda _value: self._draw(),
+            "choose": self._choose,
+            "places": self._places,
+            "budget": self._budget,
+            "run": self._run,
+            "export": self._export,
+        }
+        while True:
+            action, value, done = self._queue.get()
+            try:
+                if action in actions:
+                    actions[action](value)
+            except VoltutorError as error:
+                self._state.trouble = str(error)
+            except Exception as error:  # a panel that dies silently would be worse than one that says so
+                self._state.trouble = tr(_("Something unforeseen happened ({detail})."), detail=repr(error))
+            finally:
+                self._state.busy = ""
+                if action == "run":
+                    self._running.clear()
+                self._publish(self.view())
+                done.set()
+
+    def _bench(self) -> Bench:
+        if self.workplace.bench is None:
+            raise self.workplace.trouble or VoltutorError(_("There is no engine yet."))
+        return self.workplace.bench
+
+    def _choose(self, value: Any) -> None:
+        self._state.trouble = ""
+        wanted = set(value) if isinstance(value, list) else set()
+        self._state.chosen = [name for name in WORKLOADS if name in wanted]
+
+    def _places(self, value: Any) -> None:
+        self._state.trouble = ""
+        if isinstance(value, list) and len(value) == 2 and set(value) <= set(PLACES):
+            self._state.a, self._state.b = value
+
+    def _budget(self, value: Any) -> None:
+        if value in BUDGETS:
+            self._state.budget = value
+
+    def _experiments(self) -> list[Experiment]:
+        a, b = two_places(f"{self._state.a},{self._state.b}")
+        return [Experiment(WORKLOADS[name], a, b, self._state.budget) for name in self._state.chosen]
+
+    def _run(self, _value: Any) -> None:
+        state, bench = self._state, self._bench()
+        state.trouble = state.exported = ""
+        with self.workplace.measuring():
+            for number, each in enumerate(self._experiments()):
+                if self._cancel.is_set():
+                    break
+                state.left = len(state.chosen) - number - 1
+                self._follow(bench, Measure(each.workload, each.a, each.b, each.budget), each)
+        state.text = tr(_("Cancelled; finished pairs are kept.")) if self._cancel.is_set() else ""
+
+    def _follow(self, bench: Bench, command: Measure, each: Experiment) -> None:
+        state = self._state
+        state.busy, state.done, state.total = tr(each.workload.title), 0, 0
+        shown, rounds = 0.0, -1
+        with closing(command.perform(bench)) as signs:  # type: ignore[type-var]
+            for sign in signs:
+                state.text = sign.text or state.text
+                state.done, state.total = sign.done, sign.total
+                if sign.result and sign.result.pairs and sign.result.rounds != rounds:
+                    rounds = sign.result.rounds
+                    self._draw()
+                if self._cancel.is_set():
+                    break
+                if time.monotonic() - shown > PUBLISH_EVERY:
+                    self._publish(self.view())
+                    shown = time.monotonic()
+
+    def results(self) -> list[Result]:
+        """All results of this session, in the order of the list of workloads."""
+        if self.workplace.bench is None:
+            return []
+        order = list(WORKLOADS)
+        paths = (self.workplace.bench.session.folder / "results").glob("*.json")
+        found = [result for path in paths for result in load(path) if result.pairs]
+        return sorted(found, key=lambda result: (order.index(result.workload), result.places))
+
+    def _draw(self) -> None:
+        found = [result for result in self.results() if result.workload in WORKLOADS]
+        drawn = tuple(len(result.pairs) for result in found)
+        if not found or drawn == self._state.drawn:
+            return
+        from voltutor import plots
+
+        self._state.drawn = drawn
+        self._state.forest = plots.svg(plots.ratios(found))
+
+    def _export(self, _value: Any) -> None:
+        from voltutor.plots import page
+        from voltutor.results import save
+
+        found = self.results()
+        if not found:
+            return
+        folder = self.workplace.home / "labs"
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {name: (tr(work.title), tr(work.isolates)) for name, work in WORKLOADS.items()}
+        html = folder / "what-it-cost.html"
+        html.write_text(page(found, told), encoding="utf-8")
+        save(html.with_suffix(".json"), *found)
+        self._state.exported = tr(
+            _("Written beside this notebook: {html} and {json}."),
+            html=html.name,
+            json=html.with_suffix(".json").name,
+        )
+
+    # the view
+
+    def _estimate(self) -> str:
+        """What the choice would take: pilot at least, 40 pairs or the budget at most; and the disk."""
+        experiments = self._experiments()
+        if not experiments:
+            return tr(_("Choose at least one workload."))
+        least = sum(each.workload.seconds * PILOT for each in experiments)
+        most = sum(min(each.budget, each.workload.seconds * MOST) for each in experiments)
+        space = max(each.space for each in experiments)
+        return tr(
+            _("Measures for {least:.0f} to {most:.0f} s, and takes up to {space} MiB of the engine's disk."),
+            least=min(least, most),
+            most=most,
+            space=space // MIB,
+        )
+
+    def view(self) -> View:
+        """The panel as plain data, every text translated."""
+        state = self._state
+        info = self.workplace.bench.engine.info if self.workplace.bench else None
+        labels = {key: tr(text) for key, text in _LABELS.items()}
+        return {
+            "engine": info.title if info else tr(_("No engine yet.")),
+            "workloads": [
+                {
+                    "name": work.name,
+                    "title": tr(work.title),
+                    "isolates": tr(work.isolates),
+                    "expects": tr(work.expects),
+                    "chosen": work.name in state.chosen,
+                }
+                for work in WORKLOADS.values()
+            ],
+            "places": [{"name": place.name, "title": tr(place.title)} for place in PLACES.values()],
+            "a": state.a,
+            "b": state.b,
+            "budgets": list(BUDGETS),
+            "budget": state.budget,
+            "estimate": self._estimate(),
+            "floor": tr(_("A place against itself: the noise floor.")) if state.a == state.b else "",
+            "run": bool(info and state.chosen and not state.busy),
+            "busy": state.busy,
+            "text": state.text if state.busy else "",
+            "done": state.done,
+            "total": state.total,
+            "left": tr(_("{n} more to come"), n=state.left) if state.busy and state.left else "",
+            "trouble": state.trouble,
+            "exported": state.exported,
+            "forest": state.forest,
+            "labels": labels,
+        }
+
+
+_LABELS = {
+    "title": _("Measure what you like"),
+    "workloads": _("Workloads"),
+    "first": _("First place"),
+    "second": _("Second place"),
+    "budget": _("Time for each"),
+    "run": _("Measure"),
+    "cancel": _("Cancel"),
+    "export": _("Export"),
+    "pairs": _("{done} of {total} pairs"),
+    "forest": _("All results of this session, as ratios with their intervals"),
+    "empty": _("Nothing is measured yet. What you measure here or on the cards above appears here."),
+    "asleep": _("Asleep: this panel's kernel has gone. Wake it with Run › Run All Cells."),
+}
