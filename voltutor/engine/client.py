@@ -21,7 +21,15 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as ApiNotFound
 
 from voltutor.engine import convert
-from voltutor.engine.errors import Conflict, EngineError, EngineGone, EngineTimeout, NotFound, Refused
+from voltutor.engine.errors import (
+    Conflict,
+    EngineError,
+    EngineGone,
+    EngineTimeout,
+    NotFound,
+    NotServed,
+    Refused,
+)
 from voltutor.engine.views import (
     Change,
     ContainerSpec,
@@ -100,7 +108,7 @@ class Engine:
             raise NotFound(call, 404, str(error.explanation)) from error
         except APIError as error:
             status = error.status_code or 500
-            kind = Conflict if status == 409 else Refused
+            kind = {409: Conflict, 501: NotServed}.get(status, Refused)
             raise kind(call, status, str(error.explanation or error)) from error
         except requests.exceptions.ReadTimeout as error:
             raise EngineTimeout(call, self.limit) from error
@@ -175,6 +183,8 @@ class Engine:
         host = api.create_host_config(
             binds=[mount.flag for mount in spec.mounts if mount.source],
             tmpfs=dict(spec.tmpfs) or None,
+            volumes_from=list(spec.volumes_from) or None,
+            auto_remove=spec.auto_remove,
             network_mode=spec.network,
             port_bindings=ports,
         )
@@ -270,12 +280,16 @@ class Engine:
             return None
 
     @_call
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> VolumeView:
-        """Create a volume with the local driver.
+    def create_volume(
+        self, name: str, labels: Mapping[str, str], options: Mapping[str, str] | None = None
+    ) -> VolumeView:
+        """Create a volume with the local driver, and its options.
 
         An engine answers a name that exists with *that* volume and its labels: compare them.
         """
-        return convert.volume(self._api.create_volume(name, labels=dict(labels)))
+        return convert.volume(
+            self._api.create_volume(name, driver_opts=dict(options or {}), labels=dict(labels))
+        )
 
     @_call
     def remove_volume(self, name: str) -> None:
@@ -367,6 +381,11 @@ class Engine:
     def tag(self, ref: str, repository: str, tag: str = "latest") -> None:
         """Give an image a further name."""
         self._api.tag(ref, repository, tag)
+
+    @_call
+    def commit(self, ref: str, repository: str, tag: str = "latest") -> str:
+        """An image from a container's own layer on top of its image's; its id. Volumes are not in it."""
+        return str(self._api.commit(ref, repository=repository, tag=tag)["Id"])
 
     @_call
     def remove_image(self, ref: str) -> None:

@@ -67,7 +67,16 @@ def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
         named_sources=frozenset(named),
         volumes_from=tuple(ref.split(":")[0] for ref in host.get("VolumesFrom") or ()),
         created=raw.get("Created", ""),
+        started=_time(raw, "StartedAt"),
+        finished=_time(raw, "FinishedAt"),
+        auto_remove=bool(host.get("AutoRemove")),
     )
+
+
+def _time(raw: dict[str, Any], key: str) -> str:
+    """A time of a container's state; Go's zero time stands for never."""
+    stamp = str((raw.get("State") or {}).get(key) or "")
+    return "" if stamp.startswith("0001-") else stamp
 
 
 def _mount(raw: dict[str, Any]) -> MountView:
@@ -77,6 +86,9 @@ def _mount(raw: dict[str, Any]) -> MountView:
         target=raw.get("Destination", ""),
         read_write=bool(raw.get("RW")),
         name=raw.get("Name") or None,
+        driver=raw.get("Driver") or "",
+        mode=raw.get("Mode") or "",
+        propagation=raw.get("Propagation") or "",
     )
 
 
@@ -88,6 +100,7 @@ def volume(raw: dict[str, Any]) -> VolumeView:
         labels=raw.get("Labels") or {},
         mountpoint=raw.get("Mountpoint", ""),
         created=raw.get("CreatedAt", ""),
+        options=raw.get("Options") or {},
     )
 
 

@@ -55,6 +55,10 @@ class Conflict(Refused):
     """409: the name is taken, or the thing is in use."""
 
 
+class NotServed(Refused):
+    """501: this engine does not do that, and says what does."""
+
+
 class Why(Enum):
     """Why a candidate was not taken; the value is the sentence that a learner reads."""
 

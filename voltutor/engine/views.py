@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class MountView:
-    """One entry of `docker inspect`'s Mounts; `name` is set for volumes only."""
+    """One entry of `docker inspect`'s Mounts; `name` and `driver` are set for volumes only."""
 
     type: str
     source: str
     target: str
     read_write: bool
     name: str | None = None
+    driver: str = ""
+    mode: str = ""
+    propagation: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class ContainerView:
         named_sources: the volume names and host paths that its create call named, so that what else is
             mounted is anonymous or comes from `volumes_from`.
         volumes_from: the containers whose mounts it shares.
-        created: RFC 3339 time from the engine's clock.
+        created, started, finished: RFC 3339 times from the engine's clock; the latter two are empty for what never
+            was.
     """
 
     id: str
@@ -39,6 +43,9 @@ class ContainerView:
     volumes_from: tuple[str, ...] = ()
     created: str = ""
     image: str = ""
+    started: str = ""
+    finished: str = ""
+    auto_remove: bool = False
 
     def mount(self, target: str) -> MountView | None:
         """The mount that covers exactly this path, if any."""
@@ -55,6 +62,7 @@ class VolumeView:
     labels: Mapping[str, str]
     mountpoint: str
     created: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,11 +128,13 @@ class Event:
 @dataclass(frozen=True)
 class Mount:
     """Something to mount: `source` a host path, a volume's name, or empty for an anonymous volume.
-    `mode` is what may follow the second colon of `--volume`."""
+    `mode` is what may follow the second colon of `--volume`. In a lab's declaration the source is a logical name,
+    unless it is `raw`."""
 
     target: str
     source: str = ""
     mode: str = ""
+    raw: bool = False
 
     @property
     def flag(self) -> str:
@@ -140,6 +150,8 @@ class ContainerSpec:
     image: str
     command: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    auto_remove: bool = False
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     network: str | None = "none"

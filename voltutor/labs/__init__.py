@@ -2,11 +2,17 @@
 
 from voltutor.errors import UsageError
 from voltutor.labs.copy_on_write import COPY_ON_WRITE
+from voltutor.labs.data_containers import DATA_CONTAINERS
+from voltutor.labs.managed_volumes import MANAGED_VOLUMES
+from voltutor.labs.what_a_volume_is_for import WHAT_A_VOLUME_IS_FOR
 from voltutor.labs.what_it_costs import WHAT_IT_COSTS
 from voltutor.lessons import Lab
 from voltutor.text import _
 
-LABS: dict[str, Lab] = {lab.id: lab for lab in (COPY_ON_WRITE, WHAT_IT_COSTS)}
+LABS: dict[str, Lab] = {
+    lab.id: lab
+    for lab in (COPY_ON_WRITE, WHAT_A_VOLUME_IS_FOR, MANAGED_VOLUMES, DATA_CONTAINERS, WHAT_IT_COSTS)
+}
 
 
 def lab(id: str) -> Lab:  # noqa: A002 - as the attribute

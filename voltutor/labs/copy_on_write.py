@@ -440,7 +440,7 @@ def measured(bench: Bench) -> Verdict:
     result = bench.result(FIRST_WRITE.name)
     if result is None or not result.pairs:
         return NotAttempted()
-    if not result.complete:
+    if not result.answers:
         return UNFINISHED.seen(n=result.rounds, planned=result.planned or PILOT)
     found = price_fields(result)
     grew, data = result.growth("layer", SMALL, largest(result)).median, largest(result) / SMALL

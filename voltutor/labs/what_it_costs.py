@@ -57,7 +57,7 @@ def answered(name: str) -> Callable[[Bench], Verdict]:
         result = bench.result(name)
         if result is None or not result.pairs:
             return NotAttempted()
-        if not result.complete or result.rounds < PILOT:
+        if not result.answers or result.rounds < PILOT:
             return UNFINISHED.seen(n=result.rounds, planned=result.planned or PILOT)
         return found_in(result)
 

@@ -1,7 +1,7 @@
 """Lessons: the machinery of steps, verdicts, predictions and progress. Knows no particular lab, and draws
 nothing."""
 
-from voltutor.lessons.pictures import picture
+from voltutor.lessons.pictures import mount_picture, picture
 from voltutor.lessons.play import clear, commands_for, perform, prepare, reset_plan, solve, verdict
 from voltutor.lessons.progress import NotProgress, Progress, StepProgress
 from voltutor.lessons.step import Choice, Duration, Lab, Prediction, Step, ThenNow, Times
@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "clear",
     "commands_for",
+    "mount_picture",
     "perform",
     "picture",
     "prepare",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voltutor.diagrams import ContainerLayer, Entry, ImageLayer, StackScene
+from voltutor.diagrams import (
+    ContainerLayer,
+    ContainerMounts,
+    Entry,
+    ImageLayer,
+    MountedAt,
+    MountScene,
+    StackScene,
+    Storage,
+)
+from voltutor.engine import ContainerView, MountView
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -39,3 +49,40 @@ def _layer(bench: Bench, logical: str) -> ContainerLayer | None:
     notes = {"C": tr(_("copied up")), "D": tr(_("whiteout"))}
     entries = tuple(Entry(c.kind, c.path, notes.get(c.kind, "")) for c in leaves)
     return ContainerLayer(view.name, entries, bench.engine.layer_size(view.id), view.running)
+
+
+def mount_picture(bench: Bench, containers: Sequence[str], volumes: Sequence[str] = ()) -> MountScene:
+    """The containers of these logical names that exist with their mounts, and of the volumes of these logical
+    names, and of the anonymous ones of this session, those that none of them mounts.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    shown = [view for logical in containers if (view := bench.container(logical))]
+    boxes = tuple(
+        ContainerMounts(view.name, _state(view), tuple(map(_mounted, view.mounts))) for view in shown
+    )
+    used = {mount.name for view in shown for mount in view.mounts}
+    named = [one.name for logical in volumes if (one := bench.volume(logical)) and one.name not in used]
+    there = {view.name for view in bench.engine.volumes()}
+    anonymous = sorted((bench.session.journal.state().anonymous & there) - used)
+    unused = [
+        *(Storage("volume", name) for name in named),
+        *(Storage("anonymous", name) for name in anonymous),
+    ]
+    return MountScene(boxes, tuple(unused))
+
+
+def _state(view: ContainerView) -> str:
+    return "running" if view.running else "stopped" if view.started else "created"
+
+
+def _mounted(mount: MountView) -> MountedAt:
+    named = mount.name or ""
+    kind = mount.type if mount.type in ("bind", "tmpfs") else "anonymous" if _long(named) else "volume"
+    return MountedAt(mount.target, Storage(kind, named or mount.source), mount.read_write)
+
+
+def _long(name: str) -> bool:
+    """Whether an engine gave this name to an anonymous volume: 64 digits (moby, pkg/stringid)."""
+    return len(name) == 64 and all(digit in "0123456789abcdef" for digit in name)

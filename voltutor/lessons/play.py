@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 
-from voltutor.engine import EngineError, NotFound
+from voltutor.engine import Conflict, EngineError, NotFound
 from voltutor.lessons.step import Step
 from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
-from voltutor.session import Bench, Command, Progress, Remove, Run, Start, Tag
+from voltutor.session import (
+    Bench,
+    Command,
+    Commit,
+    CreateVolume,
+    Mount,
+    Progress,
+    Remove,
+    Run,
+    Start,
+    Tag,
+)
 from voltutor.text import _, tr
+
+GOING_LIMIT = 5.0
+"""Seconds that an engine may take to remove a container that removes itself."""
 
 
 def commands_for(step: Step, bench: Bench) -> list[Command]:
@@ -32,10 +48,12 @@ def _preparation(step: Step, bench: Bench) -> list[Command]:
 
 def _lacking(command: Command, bench: Bench) -> Command | None:
     """What brings about what is given: the command itself, a start where it has only stopped, or nothing."""
+    if isinstance(command, CreateVolume):
+        return None if bench.volume(command.name) else command
     view = bench.container(command.name) if isinstance(command, Run) else None
     if view is None or not isinstance(command, Run):
         return command
-    return None if view.running else Start(command.name)
+    return None if view.running or not command.start else Start(command.name)
 
 
 def _our(command: Run, bench: Bench) -> bool:
@@ -45,6 +63,7 @@ def _our(command: Run, bench: Bench) -> bool:
 
 def prepare(step: Step, bench: Bench) -> Iterator[Progress]:
     """Bring about what is given, where anything is missing."""
+    _lay_out(step, bench)
     if not isinstance(verdict(step, bench), Passed):
         yield from _do(_preparation(step, bench), bench)
 
@@ -73,10 +92,33 @@ def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
         yield from command.perform(bench)
 
 
+def _lay_out(step: Step, bench: Bench) -> None:
+    """The step's files on the host; what is there stays."""
+    for name, content in step.files.items():
+        path = bench.files / name
+        if content is None:
+            path.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+
+
 def names_of(step: Step) -> list[str]:
     """The containers that a step uses, by logical name."""
     commands = [*step.given, *step.solution]
     return list(dict.fromkeys(command.name for command in commands if isinstance(command, Run)))
+
+
+def volumes_of(step: Step) -> list[str]:
+    """The named volumes that a step makes, by logical name."""
+    names = []
+    for command in [*step.given, *step.solution]:
+        if isinstance(command, CreateVolume):
+            names.append(command.name)
+        elif isinstance(command, Run):
+            mounts = [mount for mount in command.volumes if isinstance(mount, Mount) and not mount.raw]
+            names += [mount.source for mount in mounts if mount.source]
+    return list(dict.fromkeys(names))
 
 
 def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
@@ -88,15 +130,35 @@ def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
             ours_here = bench.ours("container", view.name, view.labels)
             (ours if ours_here else by_hand).append(view.name)
     made = bench.session.journal.state().made
+    for logical in volumes_of(step):
+        if volume := bench.volume(logical):
+            ours_here = bench.ours("volume", volume.name, volume.labels)
+            (ours if ours_here else by_hand).append(volume.name)
     for name in _tags(step, bench):
         if image := bench.engine.image(name):
             (ours if made.get(("image", name)) == image.id else by_hand).append(name)
     return ours, by_hand
 
 
+def _wait_until_gone(bench: Bench, logical: str) -> None:
+    """One that was started with --rm may be going by itself just now.
+
+    Raises:
+        EngineError: it stays.
+    """
+    until = time.monotonic() + GOING_LIMIT
+    while view := bench.container(logical):
+        if not view.auto_remove or time.monotonic() > until:
+            bench.do(Remove(logical))
+            return
+        time.sleep(0.05)
+
+
 def _tags(step: Step, bench: Bench) -> list[str]:
     """The further image names that a step gives."""
-    return [bench.names(command.name, "image") for command in step.solution if isinstance(command, Tag)]
+    tagged = [command.name for command in step.solution if isinstance(command, Tag)]
+    made = [command.image for command in [*step.given, *step.solution] if isinstance(command, Commit)]
+    return [bench.names(name, "image") for name in [*tagged, *made]]
 
 
 def clear(step: Step, bench: Bench) -> Iterator[Progress]:
@@ -113,8 +175,18 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
                 bench.note_mounts(view.id)
             removal = Remove(logical, volumes=ours)
             yield Progress(f"$ {bench.line(removal)}")
-            yield from removal.perform(bench)
+            try:
+                yield from removal.perform(bench)
+            except (NotFound, Conflict):
+                _wait_until_gone(bench, logical)
         bench.session.journal.forget("container", bench.names(logical))
+    for logical in volumes_of(step):
+        if volume := bench.volume(logical):
+            yield Progress(f"$ docker volume rm {volume.name}")
+            with contextlib.suppress(NotFound):
+                bench.engine.remove_volume(volume.name)
+            bench.session.journal.gone("volume", volume.name)
+        bench.session.journal.forget("volume", bench.names(logical, "volume"))
     for name in _tags(step, bench):
         if bench.engine.image(name):
             yield Progress(f"$ docker image rm {name}")
@@ -123,6 +195,12 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
         bench.session.journal.gone("image", name)
     if step.measures:
         bench.result_path(step.measures).unlink(missing_ok=True)
+    for name, content in step.files.items():
+        if content is None:
+            shutil.rmtree(bench.files / name, ignore_errors=True)
+        else:
+            (bench.files / name).unlink(missing_ok=True)
+    _lay_out(step, bench)
     yield from _do(step.given, bench)
 
 

@@ -64,7 +64,10 @@ class Step:
     check: looks at the engine's state, whichever way it came about.
     hints: from a nudge on; the last hint is always the solution's own line, and not listed here.
     wrong: for each reason that the check can give, commands that earn it.
-    shows: the containers that the diagram draws, by logical name.
+    shows: the containers that the diagram draws, by logical name; layers where the image is "files", mounts where
+        it is another.
+    volumes: the volumes that the diagram draws even where nobody mounts them, by logical name.
+    files: files of this session's on the host that must be there, with their content; None for a folder.
     needs: capabilities without which the step is not possible.
     measures: the workload whose result the card plots.
     """
@@ -82,6 +85,8 @@ class Step:
     given: Sequence[Command] = ()
     wrong: Mapping[Failed, Sequence[Command]] = field(default_factory=dict)
     shows: Sequence[str] = ()
+    volumes: Sequence[str] = ()
+    files: Mapping[str, str | None] = field(default_factory=dict)
     image: str = "files"
     needs: frozenset[str] = frozenset()
     measures: str = ""

@@ -131,6 +131,12 @@ class Result:
         return min((len(self.of_size(size)) for size in self.expected_sizes or self.sizes), default=0)
 
     @property
+    def answers(self) -> bool:
+        """Whether a claim may rest on it: all planned pairs are there, or the time was up after the pilot. What
+        ended it then was no look at the ratios."""
+        return self.complete or (self.stopped == "budget" and self.rounds >= PILOT)
+
+    @property
     def slower_is_more(self) -> bool:
         """Whether more of the metric is worse."""
         return self.metric == "seconds"

@@ -19,12 +19,13 @@ from voltutor.engine import (
     ExecResult,
     Mount,
     NotFound,
+    VolumeView,
 )
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home as default_home
 from voltutor.results import Result, load
 from voltutor.session.capabilities import Capability, probe
-from voltutor.session.commands import Command, Progress
+from voltutor.session.commands import Bind, Command, Progress, Run
 from voltutor.session.journal import Kind, Reservation
 from voltutor.session.names import PROCESS, Names, NameTaken
 from voltutor.session.ownership import anonymous_volumes, labelled
@@ -116,7 +117,10 @@ class Bench:
         return self._sources[key]
 
     def image(self, key: str) -> str:
-        """The name of a lab image on this engine, whether or not it is there yet."""
+        """The name of a lab image on this engine, whether or not it is there yet; or, behind an "=", of one that
+        the session makes."""
+        if key.startswith("="):
+            return self.names(key[1:], "image")
         source = self.source(key)
         for length in (12, 24, 64):
             tag = f"{source.repository}:{source.hash[:length]}"
@@ -176,28 +180,46 @@ class Bench:
 
     # containers
 
-    def mount(self, mount: Mount) -> Mount:
-        """A mount with its logical source turned into this session's name for it."""
-        return replace(mount, source=self.names(mount.source, "volume")) if mount.source else mount
+    @property
+    def files(self) -> Path:
+        """Where files and folders lie that are mounted from the host."""
+        return self.session.folder / "files"
 
-    def run(
-        self, logical: str, image: str, command: Sequence[str] = (), volumes: Sequence[Mount] = ()
-    ) -> str:
-        """Create and start a container under a reserved name; its id.
+    def mount(self, mount: Mount | Bind) -> Mount:
+        """A mount with its logical source turned into this session's name for it, or its path."""
+        if isinstance(mount, Bind):
+            return Mount(mount.target, str(self.files / mount.file), mount.mode)
+        logical = mount.source and not mount.raw
+        return replace(mount, source=self.names(mount.source, "volume")) if logical else mount
+
+    def sharer(self, ref: str) -> str:
+        """What stands behind --volumes-from: this session's name of a container, with its mode."""
+        logical, colon, mode = ref.partition(":")
+        return f"{self.names(logical)}{colon}{mode}"
+
+    def run(self, command: Run) -> str:
+        """Create a container under a reserved name, and start it where it is to start; its id.
 
         Raises:
             NameTaken: something bears the name.
         """
-        mounts = tuple(self.mount(mount) for mount in volumes)
-        for mount in volumes:
-            if mount.source:
+        mounts = tuple(self.mount(mount) for mount in command.volumes)
+        for mount in command.volumes:
+            if isinstance(mount, Mount) and mount.source and not mount.raw:
                 self.create_volume(mount.source)
-        spec = ContainerSpec(self.names(logical), self.image(image), tuple(command), mounts)
-        made = self._start(spec)
+        spec = ContainerSpec(
+            self.names(command.name),
+            self.image(command.image),
+            command.command,
+            mounts,
+            volumes_from=tuple(self.sharer(ref) for ref in command.volumes_from),
+            auto_remove=command.remove,
+        )
+        made = self._start(spec, command.start)
         self.session.journal.meet("container", spec.name)
         return made
 
-    def _start(self, spec: ContainerSpec) -> str:
+    def _start(self, spec: ContainerSpec, start: bool = True) -> str:
         spec = replace(spec, labels={**spec.labels, **self.session.labels()})
         try:
             made = self.engine.create_container(spec)
@@ -205,7 +227,8 @@ class Bench:
             raise NameTaken("container", spec.name) from error
         self.session.journal.made("container", spec.name, made)
         self.note_mounts(made)
-        self.engine.start(made)
+        if start:
+            self.engine.start(made)
         return made
 
     @contextlib.contextmanager
@@ -301,27 +324,34 @@ class Bench:
 
     # volumes
 
-    def create_volume(self, logical: str) -> str:
+    def volume(self, logical: str) -> VolumeView | None:
+        """The volume under a logical name, whoever made it, or None."""
+        view = self.engine.volume(self.names(logical, "volume"))
+        if view:
+            self.session.journal.meet("volume", view.name)
+        return view
+
+    def create_volume(self, logical: str, options: Mapping[str, str] | None = None) -> str:
         """Create a volume under a reserved name, or find the one that we made; its name.
 
         Raises:
             NameTaken: somebody else's volume bears the name. Docker answers a create with it all the same.
         """
-        return self._volume(self.names(logical, "volume"))
+        return self._volume(self.names(logical, "volume"), options)
 
-    def _volume(self, name: str) -> str:
-        made = self.engine.create_volume(name, self.session.labels())
+    def _volume(self, name: str, options: Mapping[str, str] | None = None) -> str:
+        made = self.engine.create_volume(name, self.session.labels(), options)
         if not labelled(made.labels, self.session.id, self.session.home):
             raise NameTaken("volume", name)
         self.session.journal.made("volume", name, name)
         return name
 
     @contextlib.contextmanager
-    def scratch_volume(self) -> Iterator[str]:
+    def scratch_volume(self, options: Mapping[str, str] | None = None) -> Iterator[str]:
         """A volume for as long as the block runs; its name."""
         fresh = self.names.fresh("trial", "volume")
         try:
-            self._volume(fresh)
+            self._volume(fresh, options)
         except NameTaken:
             self.session.journal.release("volume", fresh)
             raise

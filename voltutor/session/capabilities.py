@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voltutor.engine import Mount
+from voltutor.engine import Mount, NotServed
 from voltutor.errors import VoltutorError
 from voltutor.text import _, tr
 
@@ -26,6 +26,8 @@ REFLINK = "reflink"
 DROP_CACHES = "drop_caches"
 UIDS = "uids"
 COPIES_UP = "copy_on_write"
+READ_ONLY = "read_only_mounts"
+SIZED = "sized_volumes"
 
 ANSWER_LIMIT = 3.0
 """Seconds that a published port has to answer."""
@@ -124,6 +126,29 @@ def _copy_on_write(bench: Bench) -> Capability:
     return Capability(COPIES_UP, True, tr(_("the storage driver is {driver}"), driver=driver))
 
 
+def _read_only(bench: Bench) -> Capability:
+    with (
+        bench.scratch_volume() as volume,
+        bench.scratch("lab", (), [Mount("/probe", volume, "ro")]) as container,
+    ):
+        tried = bench.engine.run(container, ["touch", "/probe/x"])
+    if tried.code != 0:
+        return Capability(READ_ONLY, True, (tried.message.splitlines() or [""])[-1])
+    return Capability(READ_ONLY, False, tr(_("a file was written to a read-only mount")))
+
+
+def _sized(bench: Bench) -> Capability:
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=64k"}
+    with (
+        bench.scratch_volume(options) as volume,
+        bench.scratch("lab", (), [Mount("/probe", volume)]) as container,
+    ):
+        tried = bench.engine.run(container, ["dd", "if=/dev/zero", "of=/probe/x", "bs=64k", "count=2"])
+    if tried.code != 0:
+        return Capability(SIZED, True, (tried.message.splitlines() or [""])[-1])
+    return Capability(SIZED, False, tr(_("more was written to a volume than its size")))
+
+
 PROBES: dict[str, Callable[[Bench], Capability]] = {
     HOST_PATHS: _host_paths,
     PUBLISHED_PORTS: _published_ports,
@@ -132,16 +157,21 @@ PROBES: dict[str, Callable[[Bench], Capability]] = {
     DROP_CACHES: _drop_caches,
     UIDS: _uids,
     COPIES_UP: _copy_on_write,
+    READ_ONLY: _read_only,
+    SIZED: _sized,
 }
 
 
-IN_A_CONTAINER = frozenset({HOST_PATHS, PUBLISHED_PORTS, REFLINK, UIDS})
+IN_A_CONTAINER = frozenset({HOST_PATHS, PUBLISHED_PORTS, REFLINK, UIDS, READ_ONLY, SIZED})
 """What is tried in a container of the lab image; the rest is told by the engine or this machine."""
 
 
 def probe(bench: Bench, name: str) -> Capability:
-    """Try it. A probe that fails for another reason leaves the answer open and says why."""
+    """Try it. A probe that the engine refuses by name is a no; one that fails for another reason leaves the answer
+    open; both say why."""
     try:
         return PROBES[name](bench)
+    except NotServed as error:
+        return Capability(name, False, error.what)
     except VoltutorError as error:
         return Capability(name, None, error.what)

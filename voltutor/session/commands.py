@@ -39,19 +39,26 @@ class Command(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """`docker container run --detach`. `image` is a lab image's key, `name` and the sources of mounts are
-    logical names. Without a network, which no storage lab needs and which takes its time to set up."""
+    """`docker container run --detach`, or `docker container create` where it is not to start. `image` is a lab
+    image's key, or "=" and a logical name; `name`, `volumes_from` and the sources of mounts are logical names.
+    Without a network, which no storage lab needs and which takes its time to set up."""
 
     name: str
     image: str
     command: tuple[str, ...] = ()
-    volumes: tuple[Mount, ...] = ()
+    volumes: tuple[Mount | Bind, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    remove: bool = False
+    start: bool = True
 
     def argv(self, bench: Bench) -> list[str]:
-        """`docker container run --detach --network none --name NAME [--volume …] IMAGE [COMMAND…]`."""
+        """`docker container run --detach --network none [--rm] --name NAME [--volume …] IMAGE [COMMAND…]`, or
+        `docker container create …`."""
+        words = ["docker", "container", *(("run", "--detach") if self.start else ("create",))]
         flags = [word for mount in self.volumes for word in ("--volume", bench.mount(mount).flag)]
+        flags += [word for ref in self.volumes_from for word in ("--volumes-from", bench.sharer(ref))]
         return [
-            *("docker", "container", "run", "--detach", "--network", "none"),
+            *(*words, "--network", "none", *(["--rm"] if self.remove else [])),
             *("--name", bench.names(self.name), *flags, bench.image(self.image), *self.command),
         ]
 
@@ -61,8 +68,88 @@ class Run:
         Raises:
             NameTaken: a container of that name is there.
         """
-        yield from bench.prepare(self.image)
-        made = bench.run(self.name, self.image, self.command, self.volumes)
+        if not self.image.startswith("="):
+            yield from bench.prepare(self.image)
+        yield Progress(bench.run(self))
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A file or folder of this session's on the host, mounted; it is made before the step that uses it."""
+
+    file: str
+    target: str
+    mode: str = ""
+
+
+@dataclass(frozen=True)
+class CreateVolume:
+    """`docker volume create`; `options` are the local driver's, such as ("type", "tmpfs")."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker volume create [--opt KEY=VALUE …] NAME`."""
+        flags = [word for key, value in self.options for word in ("--opt", f"{key}={value}")]
+        return ["docker", "volume", "create", *flags, bench.names(self.name, "volume")]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Create it.
+
+        Raises:
+            NameTaken: somebody else's volume bears the name.
+        """
+        yield Progress(bench.create_volume(self.name, dict(self.options)))
+
+
+@dataclass(frozen=True)
+class RemoveVolume:
+    """`docker volume rm`."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker volume rm NAME`."""
+        return ["docker", "volume", "rm", bench.names(self.name, "volume")]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Remove it.
+
+        Raises:
+            Conflict: a container uses it.
+        """
+        name = bench.names(self.name, "volume")
+        bench.engine.remove_volume(name)
+        bench.session.journal.gone("volume", name)
+        yield Progress(name)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """`docker container commit`: an image from a container's own layer."""
+
+    container: str
+    image: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container commit NAME IMAGE`."""
+        names = bench.names(self.container), bench.names(self.image, "image")
+        return ["docker", "container", "commit", *names]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Commit it.
+
+        Raises:
+            NameTaken: another image bears that name; Docker would take it away from it without a word.
+        """
+        name = bench.names(self.image, "image")
+        there = bench.engine.image(name)
+        if there and bench.session.journal.state().made.get(("image", name)) != there.id:
+            raise NameTaken("image", name)
+        repository, _, tag = name.partition(":")
+        made = bench.engine.commit(bench.names(self.container), repository, tag or "latest")
+        bench.session.journal.made("image", name, made)
         yield Progress(made)
 
 
@@ -171,4 +258,18 @@ class Tag:
         yield Progress()
 
 
-__all__ = ["Command", "Exec", "Mount", "Progress", "Remove", "Run", "Start", "Stop", "Tag"]
+__all__ = [
+    "Bind",
+    "Command",
+    "Commit",
+    "CreateVolume",
+    "Exec",
+    "Mount",
+    "Progress",
+    "Remove",
+    "RemoveVolume",
+    "Run",
+    "Start",
+    "Stop",
+    "Tag",
+]

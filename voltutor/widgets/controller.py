@@ -12,7 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from voltutor.diagrams import StackScene, stack_svg, stack_text
+from voltutor import diagrams
+from voltutor.diagrams import Scene
 from voltutor.engine import EngineError, EngineGone
 from voltutor.errors import VoltutorError
 from voltutor.lessons import (
@@ -28,6 +29,7 @@ from voltutor.lessons import (
     Times,
     Verdict,
     clear,
+    mount_picture,
     picture,
     prepare,
     reset_plan,
@@ -67,8 +69,8 @@ class _State:
     checked: bool = False
     missing: bool = False
     since: str = ""
-    before: StackScene | None = None
-    after: StackScene | None = None
+    before: Scene | None = None
+    after: Scene | None = None
     lines: list[str] = field(default_factory=list)
     result: Result | None = None
     plots: list[tuple[str, str]] = field(default_factory=list)
@@ -237,8 +239,11 @@ class Controller:
         with contextlib.suppress(EngineError):
             self._check()
 
-    def _picture(self, bench: Bench) -> StackScene | None:
-        return picture(bench, self.step.image, self.step.shows) if self.step.image == "files" else None
+    def _picture(self, bench: Bench) -> Scene | None:
+        if self.step.image == "files":
+            return picture(bench, self.step.image, self.step.shows)
+        drawn = self.step.shows or self.step.volumes
+        return mount_picture(bench, self.step.shows, self.step.volumes) if drawn else None
 
     def _check(self) -> Verdict:
         """Ask the engine, and keep what it shows; a step that is passed stays passed."""
@@ -512,7 +517,7 @@ class Controller:
     def _after(self, names: Any) -> View:
         state, step = self._state, self.step
         pictures = [
-            {"title": title, "svg": stack_svg(scene), "text": stack_text(scene)}
+            {"title": title, "svg": diagrams.svg(scene), "text": diagrams.text(scene)}
             for title, scene in ((tr(_("Before")), state.before), (tr(_("After")), state.after))
             if scene is not None
         ]

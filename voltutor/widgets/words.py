@@ -62,7 +62,20 @@ def html(text: str) -> str:
 
 
 _MODULES = {
-    "voltutor.session": ("Exec", "Mount", "Remove", "Run", "Stop", "Tag"),
+    "voltutor.session": (
+        "Bind",
+        "Commit",
+        "CreateVolume",
+        "Exec",
+        "Mount",
+        "Remove",
+        "RemoveVolume",
+        "Run",
+        "Start",
+        "Stop",
+        "Tag",
+    ),
+    "voltutor.labs.managed_volumes": ("RunOnOrphan",),
     "voltutor.measure": ("Measure", "place", "workload"),
 }
 

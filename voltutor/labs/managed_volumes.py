@@ -1,0 +1,515 @@
+"""Lab 04: volumes that the engine keeps: anonymous and named, filled, sized, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from voltutor.labs.common import has, holds, orphans, seen, shell
+from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
+from voltutor.session import SIZED, Bench, CreateVolume, Mount, Progress, Remove, Run, Stop
+from voltutor.text import _
+
+AUTO_REMOVE_LIMIT = 3.0
+"""Seconds that an engine may take to remove a container that was started with --rm."""
+
+
+def fields(bench: Bench) -> Mapping[str, str]:
+    """The names that the texts use."""
+    containers = ("web01", "lost", "web02", "gone", "rescue", "brief", "web04", "full", "bare", "filler")
+    volumes = ("vol1", "copied", "uncopied", "small")
+    return {
+        **{logical: bench.names(logical) for logical in containers},
+        **{logical: bench.names(logical, "volume") for logical in volumes},
+        "image": bench.image("lab"),
+    }
+
+
+def _long(name: str | None) -> bool:
+    return bool(name and re.fullmatch("[0-9a-f]{64}", name))
+
+
+# 1: an anonymous volume
+
+NO_VOLUME = Failed(_("`{web01}` runs, but nothing is mounted at /webapp."))
+NAMED = Failed(_("`{web01}` has the volume {name} at /webapp, which you named. Let Docker choose a name."))
+ANONYMOUS = Passed(_("Docker made a volume for it, named {name}…, and keeps it in {source}."))
+
+WEB01 = Run("web01", "lab", (), (Mount("/webapp"),))
+
+
+def anonymous(bench: Bench) -> Verdict:
+    """A volume with a name that nobody chose."""
+    web01 = seen(bench, "web01")
+    if web01 is None:
+        return NotAttempted()
+    mount = web01.mount("/webapp")
+    if mount is None:
+        return NO_VOLUME.seen(**fields(bench))
+    if not _long(mount.name):
+        return NAMED.seen(**fields(bench), name=mount.name or mount.source)
+    return ANONYMOUS.seen(**fields(bench), name=(mount.name or "")[:12], source=mount.source)
+
+
+ANONYMOUS_VOLUME = Step(
+    id="anonymous",
+    title=_("A volume without a name"),
+    goal=_("Start `{web01}` with a volume at /webapp, and name nothing but that place."),
+    minutes=2,
+    prediction=Choice(
+        _("Where will the data at /webapp lie?"),
+        (
+            _("in the container's layer"),
+            _("in a directory that Docker makes and names"),
+            _("in your own folder"),
+        ),
+        answer=1,
+    ),
+    solution=[WEB01],
+    check=anonymous,
+    hints=[
+        _("--volume with one path only: the place in the container."),
+        _("`docker container inspect {web01}` shows what Docker made of it, under Mounts."),
+    ],
+    wrong={
+        NO_VOLUME: [Run("web01", "lab")],
+        NAMED: [Run("web01", "lab", (), (Mount("/webapp", "pages"),))],
+    },
+    image="lab",
+    shows=("web01",),
+    explanation=_(
+        "Without a source Docker makes a volume by itself, and gives it 64 random digits for a name. It is "
+        "called anonymous. It is a volume like any other, only that nobody will ever type its name. An image can "
+        "ask for one too, by a VOLUME line in its Dockerfile: many databases do, and so every container of "
+        "theirs leaves one."
+    ),
+    then_now=ThenNow(
+        _("`-v container_dir`, a Docker-managed volume, in /var/lib/docker/volumes/<64 digits>/_data."),
+        _("The same. On Docker Desktop that path is inside a virtual machine, and not on your own disk."),
+    ),
+)
+
+# 2: it outlives its container
+
+STILL_THERE = Failed(_("`{lost}` is still there, and has its volume."))
+NO_SECOND = Failed(_("`{lost}` is gone. Start `{web02}` with a volume at /webapp, and look for the page."))
+NOTHING_THERE = Failed(_("`{web02}` has no volume at /webapp."))
+TAKEN_ALONG = Failed(_("`{lost}`'s volume went with it: --volumes takes anonymous volumes along."))
+OUTLIVED = Passed(
+    _(
+        "The volume {name}… is still there, with the page in it. `{web02}` has another one, {other}…, which is empty."
+    )
+)
+
+LOST = Run("lost", "lab", (), (Mount("/webapp"),))
+PAGE = shell("lost", "hostname > /webapp/page")
+WEB02 = Run("web02", "lab", (), (Mount("/webapp"),))
+
+
+def outlived(bench: Bench) -> Verdict:
+    """The volume is there without its container, and the new container has another one."""
+    lost, web02 = seen(bench, "lost"), seen(bench, "web02")
+    if lost and web02:
+        return STILL_THERE.seen(**fields(bench))
+    if lost or not bench.was_there("lost"):
+        return NotAttempted()
+    if web02 is None or not web02.running:
+        return NO_SECOND.seen(**fields(bench))
+    mount = web02.mount("/webapp")
+    if mount is None or not mount.name:
+        return NOTHING_THERE.seen(**fields(bench))
+    left = [name for name in orphans(bench) if holds(bench, name, "test", "-e", "/look/page")]
+    if not left:
+        return TAKEN_ALONG.seen(**fields(bench))
+    return OUTLIVED.seen(**fields(bench), name=left[0][:12], other=mount.name[:12])
+
+
+OUTLIVES = Step(
+    id="outlives",
+    title=_("It outlives its container"),
+    goal=_(
+        "`{lost}` has written a page to its anonymous volume. Remove it without taking the volume along, start "
+        "`{web02}` with a volume at /webapp as well, and look for the page."
+    ),
+    minutes=3,
+    prediction=Choice(
+        _("What will `{web02}` have at /webapp?"),
+        (_("the page"), _("an empty volume of its own"), _("an error: the place is taken")),
+        answer=1,
+    ),
+    given=[LOST, PAGE],
+    solution=[Remove("lost"), WEB02],
+    check=outlived,
+    hints=[
+        _("`docker container rm --force`, without --volumes."),
+        _("Then the same run as before, with another name."),
+    ],
+    wrong={
+        STILL_THERE: [WEB02],
+        NO_SECOND: [Remove("lost")],
+        NOTHING_THERE: [Remove("lost"), Run("web02", "lab")],
+        TAKEN_ALONG: [Remove("lost", volumes=True), WEB02],
+    },
+    image="lab",
+    shows=("lost", "web02"),
+    explanation=_(
+        "The volume stays, with all its data, and nothing in the world points to it but its name. A new "
+        "container gets a new volume: how should Docker know that you meant the old one? So the data are there "
+        "and still out of reach, unless you write the long name down. Volumes like this, which no container has, "
+        "are called dangling."
+    ),
+    then_now=ThenNow(
+        _(
+            "The directory and its content remain, but a newly started container can't use it: it isn't reused."
+        ),
+        _("The same; it can be used by its name, as the next step does."),
+    ),
+)
+
+# 3: the rescue
+
+NOT_MOUNTED = Failed(_("`{rescue}` runs, but nothing is mounted at /old."))
+ANOTHER = Failed(_("`{rescue}` has a volume at /old, but not the one with the page in it."))
+RESCUED = Passed(_("`{rescue}` reads the page in /old: {text}. The volume had only lost its container."))
+
+GONE = Run("gone", "lab", (), (Mount("/webapp"),))
+GONE_PAGE = shell("gone", "hostname > /webapp/rescue-me")
+
+
+@dataclass(frozen=True)
+class RunOnOrphan(Run):
+    """`docker container run` with the anonymous volume that holds the page and that no container has."""
+
+    at: str = "/old"
+
+    def _now(self, bench: Bench, without: str) -> Run:
+        left = (name for name in orphans(bench) if holds(bench, name, "test", "-e", "/look/rescue-me"))
+        mount = Mount(self.at, next(left, without), raw=True)
+        return Run(self.name, self.image, self.command, (mount,))
+
+    def argv(self, bench: Bench) -> list[str]:
+        """With the long name, where the volume is there yet."""
+        return self._now(bench, "LONG-NAME").argv(bench)
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Start it."""
+        yield from self._now(bench, "").perform(bench)
+
+
+def rescued(bench: Bench) -> Verdict:
+    """A container that has the orphan, and reads the page."""
+    seen(bench, "gone")
+    rescue = seen(bench, "rescue")
+    if rescue is None:
+        return NotAttempted()
+    if rescue.mount("/old") is None or not rescue.running:
+        return NOT_MOUNTED.seen(**fields(bench))
+    if not has(bench, "rescue", "/old/rescue-me"):
+        return ANOTHER.seen(**fields(bench))
+    return RESCUED.seen(**fields(bench), text=bench.exec("rescue", "cat", "/old/rescue-me").text)
+
+
+RESCUE = Step(
+    id="rescue",
+    title=_("Getting the data back"),
+    goal=_(
+        "`{gone}` was removed; its volume holds a file, rescue-me. Find that volume among the dangling ones, and "
+        "start `{rescue}` with it at /old."
+    ),
+    minutes=3,
+    prediction=Choice(
+        _("What does it take to use an anonymous volume again?"),
+        (_("its name"), _("root on the host, to copy the files"), _("it can't be used again")),
+        answer=0,
+    ),
+    given=[GONE, GONE_PAGE, Remove("gone")],
+    solution=[RunOnOrphan("rescue", "lab")],
+    check=rescued,
+    hints=[
+        _("`docker volume ls --filter dangling=true` lists the volumes that no container has."),
+        _("--volume takes a long name as it takes any other: --volume LONG-NAME:/old."),
+    ],
+    wrong={
+        NOT_MOUNTED: [Run("rescue", "lab")],
+        ANOTHER: [Run("rescue", "lab", (), (Mount("/old"),))],
+    },
+    image="lab",
+    shows=("rescue",),
+    explanation=_(
+        "A volume's name is all that it takes. Among a dozen of them the right one is found by what it holds: "
+        "mount each one read-only in a container and look. That is also what to do before removing dangling "
+        "volumes: to look into them, since a removal can't be undone."
+    ),
+    then_now=ThenNow(
+        _("The data can't be used again automatically."),
+        _("Automatically not. By hand they can, as long as nobody has pruned: anonymous volumes go first."),
+    ),
+)
+
+# 4: run --rm
+
+RUNS = Failed(_("`{brief}` runs. Stop it, and see what is left."))
+NOT_RM = Failed(_("`{brief}` has stopped and is still there: it was started without --rm."))
+VANISHED = Passed(_("`{brief}` is gone, and the anonymous volume that it had at /scratch with it."))
+
+BRIEF = Run("brief", "lab", (), (Mount("/scratch"),), remove=True)
+
+
+def vanished(bench: Bench) -> Verdict:
+    """It was there, and went by itself."""
+    until = time.monotonic() + AUTO_REMOVE_LIMIT
+    brief = seen(bench, "brief")
+    while brief and not brief.running and brief.auto_remove and time.monotonic() < until:
+        time.sleep(0.05)
+        brief = bench.container("brief")
+    if brief is None:
+        return VANISHED.seen(**fields(bench)) if bench.was_there("brief") else NotAttempted()
+    return (RUNS if brief.running else NOT_RM).seen(**fields(bench))
+
+
+RUN_RM = Step(
+    id="run-rm",
+    title=_("A container that cleans up after itself"),
+    goal=_("Start `{brief}` with --rm and an anonymous volume at /scratch, and stop it."),
+    minutes=2,
+    prediction=Choice(
+        _("What will be left when it has stopped?"),
+        (_("a stopped container"), _("its volume, without a container"), _("nothing")),
+        answer=2,
+    ),
+    solution=[BRIEF, Stop("brief")],
+    check=vanished,
+    hints=[
+        _("--rm is an option of `docker container run`."),
+        _("Then `docker container stop {brief}`, and `docker volume ls`."),
+    ],
+    wrong={RUNS: [BRIEF], NOT_RM: [Run("brief", "lab", (), (Mount("/scratch"),)), Stop("brief")]},
+    image="lab",
+    shows=("brief",),
+    explanation=_(
+        "With --rm the engine removes the container when it ends, and with it its anonymous volumes, as `docker "
+        "container rm --volumes` does. Named volumes stay. For a test run that is what one wants; for a database "
+        "that was started in a hurry it is how its data vanish."
+    ),
+    then_now=ThenNow(
+        _("A volume is never removed automatically when its container is."),
+        _("Never a named one. With --rm, an anonymous one is."),
+    ),
+)
+
+# 5: a volume with a name
+
+NOT_CREATED = Failed(_("There is no volume `{vol1}` yet."))
+UNUSED = Failed(_("`{vol1}` is there. Now start `{web04}` with it at /volume."))
+ELSEWHERE = Failed(_("`{web04}` has not `{vol1}` at /volume."))
+NAMED_VOLUME = Passed(
+    _("`{web04}` has `{vol1}` at /volume; it lies in {source}, and anybody may use it by that name.")
+)
+
+VOL1 = CreateVolume("vol1")
+WEB04 = Run("web04", "lab", (), (Mount("/volume", "vol1"),))
+
+
+def named(bench: Bench) -> Verdict:
+    """A named volume in use."""
+    vol1, web04 = bench.volume("vol1"), seen(bench, "web04")
+    if vol1 is None:
+        return NOT_CREATED.seen(**fields(bench)) if web04 else NotAttempted()
+    if web04 is None:
+        return UNUSED.seen(**fields(bench))
+    mount = web04.mount("/volume")
+    if mount is None or mount.name != vol1.name:
+        return ELSEWHERE.seen(**fields(bench))
+    return NAMED_VOLUME.seen(**fields(bench), source=mount.source)
+
+
+NAMED_STEP = Step(
+    id="named",
+    title=_("A volume with a name"),
+    goal=_(
+        "Create the volume `{vol1}`, look at it with `docker volume inspect`, and start `{web04}` with it at /volume."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("What is different about a volume that you name?"),
+        (_("it is faster"), _("it lies elsewhere on the disk"), _("you can say its name again")),
+        answer=2,
+    ),
+    solution=[VOL1, WEB04],
+    check=named,
+    hints=[
+        _("`docker volume create` takes the name as it is; --name was its option in 2018."),
+        _(
+            "--volume {vol1}:/volume: a word before the colon is a volume's name, a path is a place on the host."
+        ),
+    ],
+    wrong={
+        NOT_CREATED: [Run("web04", "lab")],
+        UNUSED: [VOL1],
+        ELSEWHERE: [VOL1, Run("web04", "lab", (), (Mount("/volume"),))],
+    },
+    image="lab",
+    shows=("web04",),
+    volumes=("vol1",),
+    explanation=_(
+        "It is the same kind of directory as an anonymous one. The name makes all the difference: the next "
+        "container can ask for it, `docker container rm --volumes` leaves it alone, and `docker volume prune` "
+        "does too unless it is told --all. For data that are to last, name the volume."
+    ),
+    then_now=ThenNow(
+        _("`docker volume create --name vol1`."),
+        _("`docker volume create vol1`; --name still works and is no longer shown in the help."),
+    ),
+)
+
+# 6: filled from the image
+
+ONE_ONLY = Failed(_("It takes both, `{full}` and `{bare}`."))
+NOT_FILLED = Failed(_("`{full}` has no /etc/passwd: its volume was not filled, or was not empty."))
+FILLED_TOO = Failed(_("`{bare}` has /etc/passwd: its volume was filled as well."))
+FILLED = Passed(
+    _("`{full}` has the image's /etc in its volume; `{bare}`, with nocopy, has none of its files.")
+)
+
+FULL = Run("full", "lab", (), (Mount("/etc", "copied"),))
+BARE = Run("bare", "lab", (), (Mount("/etc", "uncopied", "nocopy"),))
+
+
+def filled(bench: Bench) -> Verdict:
+    """One volume with the image's files, one without."""
+    full, bare = seen(bench, "full"), seen(bench, "bare")
+    if full is None and bare is None:
+        return NotAttempted()
+    if not (full and bare and full.running and bare.running):
+        return ONE_ONLY.seen(**fields(bench))
+    if not has(bench, "full", "/etc/passwd"):
+        return NOT_FILLED.seen(**fields(bench))
+    return (FILLED_TOO if has(bench, "bare", "/etc/passwd") else FILLED).seen(**fields(bench))
+
+
+FILLING = Step(
+    id="filled",
+    title=_("Filled from the image"),
+    goal=_(
+        "Start `{full}` with a new volume, `{copied}`, at /etc, and `{bare}` with another, `{uncopied}`, at /etc "
+        "with the option nocopy. Look for /etc/passwd in both."
+    ),
+    minutes=3,
+    prediction=Choice(
+        _("The volumes are new and empty, and the image has files at /etc. What will `{full}` see there?"),
+        (_("nothing: the volume covers them"), _("the image's files"), _("an error")),
+        answer=1,
+    ),
+    solution=[FULL, BARE],
+    check=filled,
+    hints=[
+        _("--volume {copied}:/etc, and --volume {uncopied}:/etc:nocopy."),
+        _("`docker container exec {full} ls /etc`, and the same for `{bare}`."),
+    ],
+    wrong={
+        ONE_ONLY: [FULL],
+        NOT_FILLED: [Run("full", "lab", (), (Mount("/etc", "copied", "nocopy"),)), BARE],
+        FILLED_TOO: [FULL, Run("bare", "lab", (), (Mount("/etc", "uncopied"),))],
+    },
+    image="lab",
+    shows=("full", "bare"),
+    explanation=_(
+        "When a volume is empty and the image has something at its place, Docker copies that into the volume "
+        "first, with owners and modes. It happens once, when a container is created: after that the volume isn't "
+        "empty any more. A later version of the image won't bring its newer files into the old volume, which "
+        "surprises many at an update. Bind mounts are never filled; they cover what the image has there."
+    ),
+    then_now=ThenNow(
+        _("Not mentioned."),
+        _("Docker fills at create, Podman at the first mount. nocopy, or a bind mount, turns it off."),
+    ),
+)
+
+# 7: a size
+
+NO_LIMIT = Failed(_("`{small}` has no size: the local driver was told no options."))
+NOT_AT = Failed(_("`{filler}` has not `{small}` at /small."))
+ROOM_LEFT = Failed(_("`{small}` still has room: fill it."))
+LIMITED = Passed(
+    _("`{small}` holds 1 MiB and no more: {used} KiB are used, and the write that hit the limit failed.")
+)
+
+SIZE = (("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=1m"))
+SMALL = CreateVolume("small", SIZE)
+FILLER = Run("filler", "lab", (), (Mount("/small", "small"),))
+
+
+def limited(bench: Bench) -> Verdict:
+    """A volume with a size that was hit."""
+    small, filler = bench.volume("small"), seen(bench, "filler")
+    if small is None or filler is None:
+        return NotAttempted()
+    if "size=" not in small.options.get("o", ""):
+        return NO_LIMIT.seen(**fields(bench))
+    mount = filler.mount("/small")
+    if mount is None or mount.name != small.name or not filler.running:
+        return NOT_AT.seen(**fields(bench))
+    size, used, free = bench.exec(
+        "filler", "sh", "-c", "df -Pk /small | awk 'NR == 2 {print $2, $3, $4}'"
+    ).text.split()
+    if int(free) > 64 or int(size) > 2048:
+        return ROOM_LEFT.seen(**fields(bench))
+    return LIMITED.seen(**fields(bench), used=used)
+
+
+SIZE_LIMIT = Step(
+    id="size",
+    title=_("A volume with a size"),
+    goal=_(
+        "Create the volume `{small}` as a tmpfs of 1 MiB, start `{filler}` with it at /small, and write 4 MiB to "
+        "a file there."
+    ),
+    minutes=3,
+    prediction=Choice(
+        _("What will happen to the write of 4 MiB?"),
+        (_("it succeeds"), _("it fails after 1 MiB"), _("the container is killed")),
+        answer=1,
+    ),
+    solution=[
+        SMALL,
+        FILLER,
+        shell("filler", "dd if=/dev/zero of=/small/file bs=64k count=64 2>/dev/null || true"),
+    ],
+    needs=frozenset({SIZED}),
+    check=limited,
+    hints=[
+        _(
+            "`docker volume create` hands --opt to the local driver: type, device and o are those of mount(8)."
+        ),
+        _("--opt type=tmpfs --opt device=tmpfs --opt o=size=1m"),
+    ],
+    wrong={
+        NO_LIMIT: [CreateVolume("small"), FILLER],
+        NOT_AT: [SMALL, Run("filler", "lab")],
+        ROOM_LEFT: [SMALL, FILLER],
+    },
+    image="lab",
+    shows=("filler",),
+    volumes=("small",),
+    explanation=_(
+        "The local driver mounts whatever mount(8) can mount: a tmpfs with a size, a formatted block device, an "
+        "NFS share. An ordinary volume has no size: it can fill the disk of the whole engine. A tmpfs volume "
+        "lies in memory, and is empty again when its last container has stopped; a block device of its own is "
+        "the way to a size that lasts."
+    ),
+    then_now=ThenNow(
+        _("A stateful service must say how much disk space its volume is to have."),
+        _("That was the platform's rule. Docker's local driver enforces a size only through what it mounts."),
+    ),
+)
+
+MANAGED_VOLUMES = Lab(
+    id="04-managed-volumes",
+    title=_("Volumes that Docker keeps"),
+    steps=(ANONYMOUS_VOLUME, OUTLIVES, RESCUE, RUN_RM, NAMED_STEP, FILLING, SIZE_LIMIT),
+    fields=fields,
+)
+
+__all__ = ["MANAGED_VOLUMES", "RunOnOrphan"]
