@@ -102,7 +102,9 @@ def _first_write(
 ) -> Workload:
     return Workload(
         name=name,
-        title=_("First write to a file of the image"),
+        title=_("First write to a file of the image")
+        if 1024 not in files
+        else _("First write, with a file of 1 GiB"),
         isolates=_(
             "What copy-up costs against the size of the file: the first open for writing copies it whole."
         ),

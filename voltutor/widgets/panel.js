@@ -57,8 +57,8 @@ function render({ model, el }) {
     list.replaceChildren(element("legend", {}, view.labels.workloads));
     for (const work of view.workloads) {
       const box = element("input", { type: "checkbox", value: work.name, onchange: chosen });
-      const about = element("span", { class: "vt-about" }, `${work.isolates} ${work.expects}`);
-      list.append(element("label", {}, box, element("span", {}, work.title), about));
+      const about = element("span", { class: "vt-about" }, work.isolates);
+      list.append(element("label", { title: work.expects }, box, element("span", {}, work.title), about));
     }
   }
   const chosen = () => send("choose", [...list.querySelectorAll("input:checked")].map((box) => box.value));
