@@ -23,6 +23,7 @@ from voltutor.lessons import (
     Step,
     clear,
     commands_for,
+    lay_out,
     perform,
     picture,
     verdict,
@@ -80,7 +81,8 @@ def test_run_passes_the_step_and_again(bench: Bench, lab: Lab, step: Step) -> No
 def test_the_shown_lines_typed_in_a_shell_pass_the_step(
     bench: Bench, lab: Lab, step: Step, docker: Callable[..., str]
 ) -> None:
-    drain(bench.prepare("lab", "files"))
+    drain(bench.prepare("lab", "files", step.image))
+    lay_out(step, bench)
     for command in commands_for(step, bench):
         docker(bench.line(command))
         if isinstance(command, Run):

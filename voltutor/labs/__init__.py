@@ -1,6 +1,7 @@
 """The labs: one file each, every step declared once. Content only; the machinery is in lessons/."""
 
 from voltutor.errors import UsageError
+from voltutor.labs.bind_mounts import BIND_MOUNTS
 from voltutor.labs.copy_on_write import COPY_ON_WRITE
 from voltutor.labs.data_containers import DATA_CONTAINERS
 from voltutor.labs.managed_volumes import MANAGED_VOLUMES
@@ -11,7 +12,14 @@ from voltutor.text import _
 
 LABS: dict[str, Lab] = {
     lab.id: lab
-    for lab in (COPY_ON_WRITE, WHAT_A_VOLUME_IS_FOR, MANAGED_VOLUMES, DATA_CONTAINERS, WHAT_IT_COSTS)
+    for lab in (
+        COPY_ON_WRITE,
+        WHAT_A_VOLUME_IS_FOR,
+        BIND_MOUNTS,
+        MANAGED_VOLUMES,
+        DATA_CONTAINERS,
+        WHAT_IT_COSTS,
+    )
 }
 
 

@@ -2,7 +2,7 @@
 nothing."""
 
 from voltutor.lessons.pictures import mount_picture, picture
-from voltutor.lessons.play import clear, commands_for, perform, prepare, reset_plan, solve, verdict
+from voltutor.lessons.play import clear, commands_for, lay_out, perform, prepare, reset_plan, solve, verdict
 from voltutor.lessons.progress import NotProgress, Progress, StepProgress
 from voltutor.lessons.step import Choice, Duration, Lab, Prediction, Step, ThenNow, Times
 from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "clear",
     "commands_for",
+    "lay_out",
     "mount_picture",
     "perform",
     "picture",

@@ -63,7 +63,7 @@ def _our(command: Run, bench: Bench) -> bool:
 
 def prepare(step: Step, bench: Bench) -> Iterator[Progress]:
     """Bring about what is given, where anything is missing."""
-    _lay_out(step, bench)
+    lay_out(step, bench)
     if not isinstance(verdict(step, bench), Passed):
         yield from _do(_preparation(step, bench), bench)
 
@@ -92,7 +92,7 @@ def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
         yield from command.perform(bench)
 
 
-def _lay_out(step: Step, bench: Bench) -> None:
+def lay_out(step: Step, bench: Bench) -> None:
     """The step's files on the host; what is there stays."""
     for name, content in step.files.items():
         path = bench.files / name
@@ -100,7 +100,7 @@ def _lay_out(step: Step, bench: Bench) -> None:
             path.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+            path.write_text(content.replace("{n}", str(bench.number)), encoding="utf-8")
 
 
 def names_of(step: Step) -> list[str]:
@@ -200,7 +200,7 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
             shutil.rmtree(bench.files / name, ignore_errors=True)
         else:
             (bench.files / name).unlink(missing_ok=True)
-    _lay_out(step, bench)
+    lay_out(step, bench)
     yield from _do(step.given, bench)
 
 

@@ -67,7 +67,8 @@ class Step:
     shows: the containers that the diagram draws, by logical name; layers where the image is "files", mounts where
         it is another.
     volumes: the volumes that the diagram draws even where nobody mounts them, by logical name.
-    files: files of this session's on the host that must be there, with their content; None for a folder.
+    files: files of this session's on the host that must be there, with their content; None for a folder. {n} is
+        the session's own number.
     needs: capabilities without which the step is not possible.
     measures: the workload whose result the card plots.
     """

@@ -60,12 +60,16 @@ def amount_interval(metric: str, interval: Interval) -> str:
 
 
 def times(value: float) -> str:
-    """A ratio, such as 0.93×, 1.4× or 580×."""
-    return f"{_number(value)}×"
+    """A ratio, such as 0.93×, 1.42× or 580×."""
+    return f"{_ratio(value)}×"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 10 else _number(value)
 
 
 def times_interval(interval: Interval) -> str:
     """A median ratio with its interval, such as 41× [27, 50]; without ends where it has none."""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return times(interval.median)
-    return f"{times(interval.median)} [{_number(interval.low)}, {_number(interval.high)}]"
+    return f"{times(interval.median)} [{_ratio(interval.low)}, {_ratio(interval.high)}]"

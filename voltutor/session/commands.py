@@ -3,11 +3,14 @@ same thing but for our labels."""
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from voltutor.engine import Mount
+from voltutor.errors import VoltutorError
 from voltutor.results import Result
 from voltutor.session.names import NameTaken
 
@@ -80,6 +83,28 @@ class Bind:
     file: str
     target: str
     mode: str = ""
+
+
+@dataclass(frozen=True)
+class OnHost:
+    """A line of shell on this machine; {files} in it is the folder of this session's own files."""
+
+    line: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`sh -c LINE`."""
+        return ["sh", "-c", self.line.replace("{files}", shlex.quote(str(bench.files)))]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Run it.
+
+        Raises:
+            VoltutorError: it failed.
+        """
+        done = subprocess.run(self.argv(bench), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise VoltutorError("{text}", "", text=done.stderr.strip())
+        yield Progress(done.stdout.rstrip())
 
 
 @dataclass(frozen=True)
@@ -265,6 +290,7 @@ __all__ = [
     "CreateVolume",
     "Exec",
     "Mount",
+    "OnHost",
     "Progress",
     "Remove",
     "RemoveVolume",

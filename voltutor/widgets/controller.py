@@ -29,6 +29,7 @@ from voltutor.lessons import (
     Times,
     Verdict,
     clear,
+    lay_out,
     mount_picture,
     picture,
     prepare,
@@ -203,6 +204,7 @@ class Controller:
         bench = self._bench()
         # Every name of the lab is reserved now, while it is free, and before anybody types it.
         self._state.names = dict(self.lab.fields(bench))
+        lay_out(self.step, bench)
         self._state.lines = [bench.line(command) for command in self.step.solution]
         if isinstance(self._state.verdict, Passed):
             self._state.after = self._picture(bench)
@@ -250,7 +252,7 @@ class Controller:
         bench = self._bench()
         found = verdict(self.step, bench)
         scene = self._picture(bench) if not isinstance(found, EngineTrouble) else None
-        self._state.missing = self.step.image == "files" and not bench.has_image("files")
+        self._state.missing = not bench.has_image(self.step.image)
         if isinstance(found, Passed):
             if not isinstance(self._state.verdict, Passed) or self._state.after is None:
                 self._state.after = scene

@@ -68,6 +68,7 @@ _MODULES = {
         "CreateVolume",
         "Exec",
         "Mount",
+        "OnHost",
         "Remove",
         "RemoveVolume",
         "Run",
