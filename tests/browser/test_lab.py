@@ -51,6 +51,7 @@ def opened(engine_url: str, engine: Engine, home: Path) -> Iterator[Opened]:
         "-m",
         "voltutor",
         "lab",
+        "01",
         "--no-browser",
         "--port",
         "8930",

@@ -157,7 +157,7 @@ def run_and_look(voltutor: Command, url: str, engine: Engine, home: Path, out: P
     (result,) = load(out / "first-write.json")
     assert result.complete
     assert result.growth("volume", 16 * MIB, 256 * MIB).median < 2, "no growth in the volume"
-    for name in ("first-write.png", "first-write-ratios.png"):
+    for name in ("first-write-growth.png", "first-write-ratios.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     return page, result
 

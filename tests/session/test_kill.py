@@ -83,8 +83,12 @@ def test_a_kill_after_any_call_leaves_nothing_that_clean_does_not_find(
     clean()
     calls = int(whole.stdout)
     assert calls > 100
-    chance = random.Random(7)
+    chance, kills = random.Random(7), 0
     for last in [*range(12, 32, 2), *chance.sample(range(32, calls - 5), 8)]:
         killed = play(last, chance.choice(["before", "after"]))
-        assert killed.returncode == -9, f"call {last}: {killed.stderr}"
+        # How often a running trial is looked at differs from run to run: one may be over before its call comes.
+        over = killed.returncode == 0 and int(killed.stdout) < last
+        assert over or killed.returncode == -9, f"call {last}: {killed.stderr}"
+        kills += not over
         clean()
+    assert kills >= 14

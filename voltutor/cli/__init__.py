@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
 
     lab = command("lab", tr(_("open the labs in JupyterLab")))
+    lab.add_argument(
+        "lab", nargs="?", metavar="LAB", help=tr(_("the lab to open, such as 04; the first without"))
+    )
     lab.add_argument("--no-browser", action="store_true", help=tr(_("print the URL only")))
     lab.add_argument("--port", type=int, default=8888, help=tr(_("the first port to try")))
     lab.add_argument("--language", help=tr(_("the language of the labs, such as zh")))

@@ -54,11 +54,11 @@ def lab(arguments: argparse.Namespace) -> int:
     """Start the server, or find the one that runs; print its URL; stay until it ends."""
     engine = find(arguments.engine)
     folder = home()
-    notebooks = copied(folder)
+    notebook = _chosen(copied(folder), arguments.lab)
     running = _running(folder)
     if running:
         print(tr(_("A server for this home is running already (process {pid})."), pid=running.pid))
-        _announce(running, notebooks[0], arguments)
+        _announce(running, notebook, arguments)
         return 0
     env = _environment(folder, engine)
     _settings(folder)
@@ -73,10 +73,27 @@ def lab(arguments: argparse.Namespace) -> int:
         print(tr(_("{engine} answers at {url}."), engine=engine.info.title, url=engine.url))
         _prepare(Bench(engine, folder))
         jupyter = folder / "jupyter"
-        warm(server.base, server.token, notebooks[0], source(), jupyter / "data", jupyter / "runtime")
-        _announce(server, notebooks[0], arguments)
+        warm(server.base, server.token, notebook, source(), jupyter / "data", jupyter / "runtime")
+        _announce(server, notebook, arguments)
         print(tr(_("Ctrl+C stops it; nothing is lost.")), flush=True)
         return process.wait() and 1
+
+
+def _chosen(notebooks: list[Path], name: str | None) -> Path:
+    """The notebook whose name begins so; the first where none is named.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for notebook in notebooks:
+        if notebook.stem.startswith(name or ""):
+            return notebook
+    raise UsageError(
+        _("There is no lab {id!r}."),
+        _("Take one of: {ids}."),
+        id=name,
+        ids=", ".join(notebook.stem for notebook in notebooks),
+    )
 
 
 def _prepare(bench: Bench) -> None:

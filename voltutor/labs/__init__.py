@@ -5,6 +5,7 @@ from voltutor.labs.bind_mounts import BIND_MOUNTS
 from voltutor.labs.copy_on_write import COPY_ON_WRITE
 from voltutor.labs.data_containers import DATA_CONTAINERS
 from voltutor.labs.managed_volumes import MANAGED_VOLUMES
+from voltutor.labs.start_here import START_HERE
 from voltutor.labs.what_a_volume_is_for import WHAT_A_VOLUME_IS_FOR
 from voltutor.labs.what_it_costs import WHAT_IT_COSTS
 from voltutor.lessons import Lab
@@ -13,6 +14,7 @@ from voltutor.text import _
 LABS: dict[str, Lab] = {
     lab.id: lab
     for lab in (
+        START_HERE,
         COPY_ON_WRITE,
         WHAT_A_VOLUME_IS_FOR,
         BIND_MOUNTS,

@@ -13,7 +13,8 @@ from voltutor.widgets.badge import BadgeView
 from voltutor.widgets.card import CardView, PanelView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
-from voltutor.widgets.static import badge_html, card_html, forest_html
+from voltutor.widgets.overview import map_html, traces_html
+from voltutor.widgets.static import badge_html, card_html, forest_html, style
 from voltutor.widgets.workplace import Workplace, headless
 
 STEP_LIMIT = 900.0
@@ -77,6 +78,14 @@ class LabView:
         if step.id not in self._cards:
             self._cards[step.id] = CardView(self._workplace, self._lab, step)
         return self._cards[step.id]
+
+    def map(self) -> StaticCard:
+        """The labs, with minutes, whether they work here, and how far the learner is."""
+        return StaticCard(style() + map_html(self._workplace), "map")
+
+    def traces(self) -> StaticCard:
+        """Where things are kept, and what a clean-up would remove."""
+        return StaticCard(style() + traces_html(self._workplace), "traces")
 
     def panel(self) -> Any:
         """The measuring panel; without a browser, the figure of all that was measured."""

@@ -1,0 +1,110 @@
+"""The map of the labs, and what lies where: plain HTML, made when a cell is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+from voltutor import cleanup
+from voltutor.diagrams import size_text
+from voltutor.errors import VoltutorError
+from voltutor.labs import LABS
+from voltutor.lessons import Lab
+from voltutor.session import Session
+from voltutor.text import _, tr
+from voltutor.widgets.workplace import Workplace
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(tr(text))}</th>' for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="vt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def map_html(workplace: Workplace) -> str:
+    """Every lab with its minutes, whether it works here, and how far the learner is."""
+    heads = (_("lab"), _("about"), _("minutes"), _("here"), _("passed"))
+    return _section(_("The labs"), _table(heads, (_row(workplace, lab) for lab in LABS.values())))
+
+
+def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
+    passed = sum(bool(workplace.progress.get(lab.id, step.id).passed) for step in lab.steps)
+    return (
+        f'<a href="{escape(lab.id)}.ipynb">{escape(lab.id)}</a>',
+        escape(tr(lab.title)),
+        str(sum(step.minutes for step in lab.steps) + 4),
+        _works(workplace, lab),
+        f"{passed} / {len(lab.steps)}",
+    )
+
+
+def _works(workplace: Workplace, lab: Lab) -> str:
+    bench = workplace.bench
+    if bench is None:
+        return escape(tr(_("no engine")))
+    needs = {need for step in lab.steps for need in step.needs}
+    lacking = [found for need in sorted(needs) if (found := bench.capability(need)).available is False]
+    if not lacking:
+        return f'<span class="vt-whole">{escape(tr(_("works here")))}</span>'
+    missed = [step for step in lab.steps if {one.name for one in lacking} & step.needs]
+    if len(missed) == len(lab.steps):
+        return escape(tr(_("recorded, because {why}"), why=lacking[0].why))
+    return escape(tr(_("{n} steps not, because {why}"), n=len(missed), why=lacking[0].why))
+
+
+def traces_html(workplace: Workplace) -> str:
+    """Where things are kept, what they take, and what a clean-up would remove; it removes nothing."""
+    home = workplace.home
+    kept = sum(path.stat().st_size for path in home.rglob("*") if path.is_file() and not path.is_symlink())
+    parts = [
+        _paragraph(
+            _("Notebooks, progress and results are kept in {home}, {size} now."),
+            home=home,
+            size=size_text(kept),
+        )
+    ]
+    if workplace.bench is not None:
+        try:
+            parts.append(_plan(workplace))
+        except VoltutorError as error:
+            parts.append(f"<p>{escape(str(error))}</p>")
+    parts.append(
+        _paragraph(
+            _(
+                "`voltutor clean` in a terminal shows this list and asks; deleting that folder is the last trace."
+            )
+        )
+    )
+    return _section(_("Leave no trace"), "".join(parts))
+
+
+def _plan(workplace: Workplace) -> str:
+    assert workplace.bench is not None  # noqa: S101 - the caller looked
+    engine = workplace.bench.engine
+    sessions = [
+        session for session in Session.all(Path(workplace.home)) if session.engine_id == engine.info.id
+    ]
+    plan = cleanup.plan(cleanup.find(engine, sessions))
+    if not plan.remove:
+        return _paragraph(_("On {engine} nothing of this kit's is left."), engine=engine.info.title)
+    rows = [
+        (escape(one.thing.kind), f"<code>{escape(one.thing.name)}</code>", escape(one.thing.step or ""))
+        for one in plan.remove
+    ]
+    text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)
+    return text + _table((_("kind"), _("name"), _("made for")), rows)
+
+
+def _paragraph(text: str, **fields: object) -> str:
+    filled = escape(tr(text, **fields), quote=False)
+    pieces = filled.split("`")
+    return (
+        "<p>"
+        + "".join(f"<code>{piece}</code>" if n % 2 else piece for n, piece in enumerate(pieces))
+        + "</p>"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f'<section class="vt-card"><h3 class="vt-title">{escape(tr(title))}</h3>{body}</section>'
