@@ -67,7 +67,7 @@ def _trial(stage: Stage, place: Place, size: int | None) -> dict[str, float]:
 
 DD = """
 began=$EPOCHREALTIME
-dd if=/dev/zero of="$0" bs=4k count=1 conv=notrunc oflag=sync 2>/dev/null
+dd if=/dev/zero of="$0" bs=4k count=1 conv=notrunc,fsync 2>/dev/null
 ended=$EPOCHREALTIME
 echo "took $began $ended"
 """

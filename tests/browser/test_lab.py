@@ -232,7 +232,7 @@ def test_a_page_that_is_loaded_again_still_hears_every_click(page: Any) -> None:
 def test_a_second_lab_command_finds_the_server_that_runs(
     opened: Opened, voltutor: Callable[..., Any], engine_url: str
 ) -> None:
-    done = voltutor("lab", "--no-browser", "--engine", engine_url)
+    done = voltutor("lab", "01", "--no-browser", "--engine", engine_url)
     assert done.returncode == 0
     assert opened.url in done.stdout
 
