@@ -93,7 +93,9 @@ def look() -> None:
     for name in ("fio", "busybox", "docker"):
         say(f"{name:9} {find(name) or 'not found'}")
     host = os.environ.get("VOLTUTOR_ENGINE") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    say(f"engine    {host}: {engine_state(host)}")
+    state = engine_state(host)
+    own = sys.platform == "linux" and state not in ("listens", "named, asked later")
+    say(f"engine    {host}: {state}{'; the labs bring one of their own' if own else ''}")
     display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     say(f"display   {'there' if display else 'none: the URL is printed instead'}")
 

@@ -89,6 +89,9 @@ class Dockerd:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._end_others()
+        # What an engine mounts on its data root stays where it was killed.
+        for mount in (self.data, self.folder / "exec"):
+            subprocess.run(["umount", "--recursive", "--lazy", mount], check=False, capture_output=True)
 
     def _end_others(self) -> None:
         for pid in self._others():

@@ -58,7 +58,7 @@ def steady(bench: Bench, url: str) -> None:
 
 def _trial(stage: Stage, place: Place, size: int | None) -> dict[str, float]:
     container, path = stage.take(place, size)
-    argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *stage.workload.job.argv(path)]
+    argv = stage.command(place, path)
     output: list[ExecResult] = []
     for _tick in stage.run(container, argv, output):
         pass

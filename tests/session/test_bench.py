@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +25,7 @@ from voltutor.session import (
     Run,
     Stop,
     Tag,
+    Watch,
 )
 
 pytestmark = pytest.mark.engine
@@ -176,3 +179,29 @@ def test_capabilities_are_found_out_by_trying(bench: Bench) -> None:
     assert bench.capability(SUBPATH).available == bench.engine.serves("1.45")
     if bench.engine.info.backing == "extfs":
         assert not bench.capability(REFLINK).available
+
+
+def test_a_look_into_a_container_is_no_change_and_what_a_learner_runs_is(
+    bench: Bench, engine: Engine
+) -> None:
+    """Else a card that looks by running a program would look again because of it, for ever."""
+    bench.do(Run("one", "lab"))
+    changes: list[float] = []
+    heard = threading.Event()
+
+    def changed() -> None:
+        changes.append(time.monotonic())
+        heard.set()
+
+    watch = Watch(bench, changed, lambda _here: None)
+    try:
+        assert heard.wait(30), "the first look"
+        heard.clear()
+        before = len(changes)
+        for _ in range(3):
+            assert bench.exec("one", "test", "-e", "/etc/passwd").code == 0
+        engine.run(bench.names("one"), ["touch", "/typed"])
+        assert heard.wait(30), "what was typed"
+        assert len(changes) == before + 1, "events come in their order"
+    finally:
+        watch.close()

@@ -19,12 +19,12 @@ def test_what_was_written_is_read_by_another_kernel(journal: Journal) -> None:
     assert journal.state().empty
     journal.reserve(Reservation("container", "one-ab12", "one", "layers"))
     journal.made("container", "one-ab12", "f00")
-    journal.anonymous("0" * 64)
+    journal.anonymous("0" * 64, "one-ab")
     state = Journal(journal.path).state()
     assert state.name_of("container", "one") == "one-ab12"
     assert state.name_of("volume", "one") is None
     assert state.made["container", "one-ab12"] == "f00"
-    assert state.anonymous == {"0" * 64}
+    assert state.anonymous == {"0" * 64: "one-ab"}
 
 
 def test_what_went_is_no_longer_made_and_a_released_name_no_longer_reserved(journal: Journal) -> None:

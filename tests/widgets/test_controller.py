@@ -192,7 +192,8 @@ def test_a_container_that_stopped_is_started_again(
 ) -> None:
     card = Card(workplace, "copy-up")
     card.act("guess", None)
-    bench.do(Run("one", "files"), Stop("one"))
+    assert bench.container("one"), "what the goal speaks of is there once it is guessed"
+    bench.do(Stop("one"))
     assert passed(card.act("run"))
     assert any("docker container start" in line for line in card.view["log"])
 

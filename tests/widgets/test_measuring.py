@@ -66,9 +66,11 @@ def test_choices_change_the_estimate_and_strangers_nothing(
 
 @pytest.mark.engine
 def test_it_measures_is_cancelled_goes_on_and_exports(
-    panel: tuple[MeasuringController, list[Any]], home: Path
+    panel: tuple[MeasuringController, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     controller, views = panel
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "what-it-cost.html").write_text("the learner's own")
     controller.act("choose", ["second-write"]).wait(LIMIT)
     controller.act("places", ["volume", "volume"]).wait(LIMIT)
     running = controller.act("run")
@@ -81,6 +83,7 @@ def test_it_measures_is_cancelled_goes_on_and_exports(
     (part,) = controller.results()
     assert 2 <= part.rounds < 8
     assert part.places == ("volume", "volume-2")
+    assert "Cancelled" in controller.view()["text"]
     assert controller.act("run").wait(LIMIT)
     (whole,) = controller.results()
     assert whole.complete
@@ -90,9 +93,10 @@ def test_it_measures_is_cancelled_goes_on_and_exports(
     assert not view["busy"]
     assert not view["trouble"]
     controller.act("export").wait(LIMIT)
-    assert "what-it-cost.html" in controller.view()["exported"]
-    assert "second-write" in (home / "labs" / "what-it-cost.html").read_text()
-    assert load(home / "labs" / "what-it-cost.json") == (whole,)
+    assert "what-it-cost-2.html" in controller.view()["exported"]
+    assert (tmp_path / "what-it-cost.html").read_text() == "the learner's own"
+    assert "second-write" in (tmp_path / "what-it-cost-2.html").read_text()
+    assert load(tmp_path / "what-it-cost-2.json") == (whole,)
     assert json.dumps(views[-1]), "the view is plain data"
 
 

@@ -36,7 +36,7 @@ def measure(arguments: argparse.Namespace) -> int:
     try:
         for work in wanted:
             command = Measure(work, a, b, arguments.budget)
-            follow(console, bench, command, tr(work.title), results)
+            _follow(console, bench, command, tr(work.title), results)
     finally:
         # What was measured is kept, whatever ended it.
         _write(arguments, results)
@@ -46,7 +46,7 @@ def measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def follow(console: Console, bench: Bench, command: Measure, title: str, results: list[Result]) -> None:
+def _follow(console: Console, bench: Bench, command: Measure, title: str, results: list[Result]) -> None:
     """Measure and show it as it goes; the last of `results` is the result so far."""
     console.print(f"[bold]{title}[/]: {tr(command.workload.isolates)}", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

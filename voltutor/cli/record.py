@@ -7,11 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
-from voltutor.cli.measure import follow
 from voltutor.engine import find
-from voltutor.measure import LAYER, VOLUME, Measure, workload
+from voltutor.errors import UsageError
+from voltutor.measure import LAYER, VOLUME, Experiment, workload
 from voltutor.results import Result, save
 from voltutor.session import Bench
 from voltutor.text import _, tr
@@ -20,19 +18,26 @@ WORKLOADS = ("first-write", "many-small-files", "random-write")
 
 
 def record(arguments: argparse.Namespace) -> int:
-    """Measure in layer and volume, on any storage, and write one file named after the circumstances."""
+    """Measure in layer and volume, on any storage, and write one file named after the circumstances.
+
+    The session's own results stay as they are: a card shows what its learner measured.
+    """
+    if arguments.budget <= 0:
+        raise UsageError(_("A budget is more than 0 seconds."), _("Write --budget 60."))
+    works = [workload(name) for name in arguments.workloads or WORKLOADS]
     bench = Bench(find(arguments.engine))
-    console = Console()
     results: list[Result] = []
-    for name in arguments.workloads or WORKLOADS:
-        work = workload(name)
-        command = Measure(work, LAYER, VOLUME, arguments.budget, any_storage=True)
-        bench.result_path(command.key).unlink(missing_ok=True)
-        follow(console, bench, command, tr(work.title), results)
-    recorded = [replace(result, origin="recorded") for result in results if result.pairs]
-    path = Path(arguments.out) / f"{_name(recorded[0])}.json"
+    for work in works:
+        print(f"{work.name}: {tr(work.title)}", flush=True)
+        said = ""
+        for update in Experiment(work, LAYER, VOLUME, arguments.budget, any_storage=True).run(bench):
+            if update.text and not update.pair and update.text != said:
+                said = update.text
+                print(f"  {said}", flush=True)
+        results.append(replace(update.result, origin="recorded"))
+    path = Path(arguments.out) / f"{_name(results[0])}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    save(path, *recorded)
+    save(path, *results)
     print(tr(_("Written: {path}"), path=path))
     return 0
 

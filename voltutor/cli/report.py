@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from voltutor.errors import UsageError
-from voltutor.measure import WORKLOADS
+from voltutor.measure import titles
 from voltutor.results import Result, load
 from voltutor.text import _, tr
 
@@ -20,8 +20,7 @@ def report(arguments: argparse.Namespace) -> int:
         raise UsageError(
             _("There is no pair in these results."), _("Measure some with `voltutor measure --out`.")
         )
-    told = {name: (tr(work.title), tr(work.isolates)) for name, work in WORKLOADS.items()}
     path = Path(arguments.html)
-    path.write_text(page(results, told), encoding="utf-8")
+    path.write_text(page(results, titles()), encoding="utf-8")
     print(tr(_("Written: {path}"), path=path))
     return 0

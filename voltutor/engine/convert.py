@@ -172,4 +172,5 @@ def event(raw: dict[str, Any]) -> Event | None:
         id=str(actor.get("ID", "")),
         name=str(attributes.get("name", "")),
         at=float(raw.get("timeNano") or 0) / 1e9,
+        exec=str(attributes.get("execID", "")),
     )

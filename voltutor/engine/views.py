@@ -116,13 +116,15 @@ class ExecResult:
 
 @dataclass(frozen=True)
 class Event:
-    """One line of `docker events`: `type` container, image or volume; `id` its actor; `at` seconds."""
+    """One line of `docker events`: `type` container, image or volume; `id` its actor; `at` seconds; `exec` the id of
+    the exec that it is about, or empty."""
 
     type: str
     action: str
     id: str
     name: str
     at: float
+    exec: str = ""
 
 
 @dataclass(frozen=True)

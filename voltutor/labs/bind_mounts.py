@@ -200,7 +200,7 @@ MISSING_STEP = Step(
         "names it."
     ),
     then_now=ThenNow(
-        _("Only -v is shown."),
+        "",
         _(
             "-v still makes a directory. --mount (Docker 17.06) is an error, which is what one wants for files."
         ),
@@ -390,7 +390,7 @@ READ_ONLY_STEP = Step(
         "can then read them at most. In inspect the field RW is false, and Mode says ro."
     ),
     then_now=ThenNow(
-        _("RW is true in all examples."),
+        "",
         _(
             "ro is the better habit for what a service only reads. Mounts below it are covered since Docker 25."
         ),
@@ -401,7 +401,7 @@ READ_ONLY_STEP = Step(
 
 NO_FILE = Failed(_("`{owner}` has your folder at /owned; now write a file there from inside."))
 BY_ROOT = Passed(
-    _("Inside it belongs to user {inside}, outside to user {outside}: the numbers are the same, so root's.")
+    _("Inside it belongs to user {inside}, outside to user {outside}: the numbers are the same.")
 )
 MAPPED = Passed(
     _(
@@ -454,7 +454,7 @@ OWNERS_STEP = Step(
         "one of this kit, map root to you."
     ),
     then_now=ThenNow(
-        _("Not mentioned."),
+        "",
         _("Rootless Docker, Podman and user namespaces map the numbers; id-mapped mounts are on their way."),
     ),
 )

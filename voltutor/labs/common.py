@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voltutor.engine import ContainerView, Mount
-from voltutor.session import Bench, Exec
+from voltutor.session import READ_ONLY, Bench, Exec
 
 
 def shell(name: str, line: str) -> Exec:
@@ -24,16 +24,8 @@ def has(bench: Bench, logical: str, path: str) -> bool:
     return bench.exec(logical, "test", "-e", path).code == 0
 
 
-def orphans(bench: Bench) -> list[str]:
-    """The anonymous volumes of this session's containers that no container has any longer."""
-    engine = bench.engine
-    views = (engine.container(ref) for ref in engine.containers())
-    used = {mount.name for view in views if view for mount in view.mounts}
-    there = {volume.name for volume in engine.volumes()}
-    return sorted((bench.session.journal.state().anonymous & there) - used)
-
-
-def holds(bench: Bench, volume: str, *argv: str) -> bool:
-    """Whether a program succeeds that sees the volume, read only, at /look."""
-    with bench.scratch("lab", (), [Mount("/look", volume)]) as container:
-        return bench.engine.run(container, argv).code == 0
+def looked(bench: Bench, volume: str, *argv: str) -> int:
+    """The exit code of a program that finds the volume at /look, where it can't write."""
+    mode = "ro" if bench.capability(READ_ONLY).available else ""
+    with bench.scratch("lab", (), [Mount("/look", volume, mode)]) as container:
+        return bench.engine.run(container, argv).code

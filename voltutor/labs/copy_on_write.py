@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from voltutor.diagrams import size_text
 from voltutor.engine import ContainerView
+from voltutor.images import MIB
+from voltutor.labs.common import shell
 from voltutor.lessons import Choice, Duration, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.measure import FIRST_WRITE, Measure
 from voltutor.results import Result, duration, duration_interval, median_interval
 from voltutor.results.statistics import PILOT
-from voltutor.session import COPIES_UP, Bench, Exec, Remove, Run, Stop, Tag
+from voltutor.session import COPIES_UP, Bench, Remove, Run, Stop, Tag
 from voltutor.text import _
 
-MIB = 1 << 20
 READ_FILE = "/seed/16MiB-1"
 WRITTEN_FILE = "/seed/16MiB-2"
 DELETED_FILE = "/seed/16MiB-3"
@@ -31,10 +32,6 @@ def fields(bench: Bench) -> Mapping[str, str]:
         "image": bench.image("files"),
         "lab_image": bench.image("lab"),
     }
-
-
-def _shell(name: str, line: str) -> Exec:
-    return Exec(name, ("sh", "-c", line))
 
 
 def _kinds(bench: Bench, logical: str) -> dict[str, str]:
@@ -212,7 +209,7 @@ READING = Step(
         answer=2,
     ),
     given=[ONE],
-    solution=[_shell("one", f"sha256sum {READ_FILE} > {NOTE}")],
+    solution=[shell("one", f"sha256sum {READ_FILE} > {NOTE}")],
     needs=frozenset({COPIES_UP}),
     check=read_and_left_alone,
     hints=[
@@ -220,8 +217,8 @@ READING = Step(
         _("The > must be read by a shell inside the container: exec NAME sh -c '… > …'"),
     ],
     wrong={
-        WRONG_FILE: [_shell("one", f"sha256sum {WRITTEN_FILE} > {NOTE}")],
-        TOUCHED: [_shell("one", f": >> {READ_FILE}; sha256sum {READ_FILE} > {NOTE}")],
+        WRONG_FILE: [shell("one", f"sha256sum {WRITTEN_FILE} > {NOTE}")],
+        TOUCHED: [shell("one", f": >> {READ_FILE}; sha256sum {READ_FILE} > {NOTE}")],
     },
     shows=("one",),
     explanation=_(
@@ -268,8 +265,8 @@ def copied_up(bench: Bench) -> Verdict:
     return COPIED_UP.seen(**seen, size=size_text(bench.engine.layer_size(one.id)))
 
 
-TOUCH = _shell("one", f"touch {WRITTEN_FILE}")
-APPEND = _shell("one", f"echo hello >> {WRITTEN_FILE}")
+TOUCH = shell("one", f"touch {WRITTEN_FILE}")
+APPEND = shell("one", f"echo hello >> {WRITTEN_FILE}")
 
 COPY_UP = Step(
     id="copy-up",
@@ -295,7 +292,7 @@ COPY_UP = Step(
         NO_WITNESS: [APPEND],
         STRANGER: [APPEND, Run("two", "lab")],
         UNWRITTEN: [TOUCH, TWO],
-        BOTH_CHANGED: [APPEND, TWO, _shell("two", f"echo hello >> {WRITTEN_FILE}")],
+        BOTH_CHANGED: [APPEND, TWO, shell("two", f"echo hello >> {WRITTEN_FILE}")],
     },
     shows=("one", "two"),
     explanation=_(
@@ -351,7 +348,7 @@ def hidden(bench: Bench) -> Verdict:
     return HIDDEN.seen(**seen, size=size_text(int(size.text)), image_size=image_size)
 
 
-DELETE = _shell("one", f"rm {DELETED_FILE}")
+DELETE = shell("one", f"rm {DELETED_FILE}")
 
 WHITEOUT = Step(
     id="whiteout",
@@ -372,7 +369,7 @@ WHITEOUT = Step(
         _("`docker container exec {one} rm …`; then compare `ls /seed` in both containers."),
     ],
     wrong={
-        GONE_IN_BOTH: [DELETE, _shell("two", f"rm {DELETED_FILE}")],
+        GONE_IN_BOTH: [DELETE, shell("two", f"rm {DELETED_FILE}")],
         NO_SECOND: [DELETE, Remove("two")],
         STRANGER: [DELETE, Remove("two"), Run("two", "lab")],
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voltutor.labs.common import has, holds, seen, shell
+from voltutor.labs.common import has, looked, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import READ_ONLY, Bench, CreateVolume, Mount, Remove, Run
 from voltutor.text import _
@@ -12,7 +12,7 @@ from voltutor.text import _
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("dbstore", "web03", "reader", "copier")
+    containers = ("dbstore", "web03", "watcher", "copier")
     return {
         **{logical: bench.names(logical) for logical in containers},
         "backups": bench.names("backups", "volume"),
@@ -135,14 +135,14 @@ SHARE_STEP = Step(
 
 # 3: read-only
 
-WRITABLE = Failed(_("`{reader}` may write to /dbdata: its mount is not read-only."))
-NOT_THE_STORE = Failed(_("`{reader}` has not `{dbstore}`'s volume at /dbdata."))
-READS_ONLY = Passed(_("`{reader}` reads the row and can't write: {said}."))
+WRITABLE = Failed(_("`{watcher}` may write to /dbdata: its mount is not read-only."))
+NOT_THE_STORE = Failed(_("`{watcher}` has not `{dbstore}`'s volume at /dbdata."))
+READS_ONLY = Passed(_("`{watcher}` reads the row and can't write: {said}."))
 
 
 def reads_only(bench: Bench) -> Verdict:
     """The same volume, without the right to write."""
-    store, reader = seen(bench, "dbstore"), seen(bench, "reader")
+    store, reader = seen(bench, "dbstore"), seen(bench, "watcher")
     if store is None or reader is None:
         return NotAttempted()
     one, two = store.mount("/dbdata"), reader.mount("/dbdata")
@@ -150,14 +150,14 @@ def reads_only(bench: Bench) -> Verdict:
         return NOT_THE_STORE.seen(**fields(bench))
     if two.read_write:
         return WRITABLE.seen(**fields(bench))
-    said = bench.exec("reader", "touch", "/dbdata/new").message
+    said = bench.exec("watcher", "touch", "/dbdata/new").message
     return READS_ONLY.seen(**fields(bench), said=said.splitlines()[-1] if said else "?")
 
 
 READ_ONLY_STEP = Step(
     id="read-only",
     title=_("The same volume, read-only"),
-    goal=_("Start `{reader}` with the volumes of `{dbstore}`, read-only."),
+    goal=_("Start `{watcher}` with the volumes of `{dbstore}`, read-only."),
     minutes=2,
     prediction=Choice(
         _("Can one container read what another one is writing, without being able to write itself?"),
@@ -165,7 +165,7 @@ READ_ONLY_STEP = Step(
         answer=1,
     ),
     given=[STORE, WEB03, ROW],
-    solution=[Run("reader", "lab", volumes_from=("dbstore:ro",))],
+    solution=[Run("watcher", "lab", volumes_from=("dbstore:ro",))],
     needs=frozenset({READ_ONLY}),
     check=reads_only,
     hints=[
@@ -173,17 +173,17 @@ READ_ONLY_STEP = Step(
         _("--volumes-from {dbstore}:ro"),
     ],
     wrong={
-        WRITABLE: [Run("reader", "lab", volumes_from=("dbstore",))],
-        NOT_THE_STORE: [Run("reader", "lab")],
+        WRITABLE: [Run("watcher", "lab", volumes_from=("dbstore",))],
+        NOT_THE_STORE: [Run("watcher", "lab")],
     },
     image="lab",
-    shows=("dbstore", "web03", "reader"),
+    shows=("dbstore", "web03", "watcher"),
     explanation=_(
         "The mode belongs to the mount, not to the volume. One container writes, others read the same files at "
         "the same time. For backups that is the safe way: what reads only can't damage what it saves."
     ),
     then_now=ThenNow(
-        _("Not mentioned."),
+        "",
         _("--volumes-from takes ro or rw; without, it takes the mode that the container has itself."),
     ),
 )
@@ -205,10 +205,11 @@ def backed_up(bench: Bench) -> Verdict:
     backups = bench.volume("backups")
     if backups is None:
         return NotAttempted()
-    if not holds(bench, backups.name, "test", "-e", "/look/db.tar"):
-        return NO_TAR.seen(**fields(bench))
-    listed = "tar -tf /look/db.tar | grep -q '^\\./row$'"
-    return (BACKED_UP if holds(bench, backups.name, "sh", "-c", listed) else WRONG_TAR).seen(**fields(bench))
+    look = "test -e /look/db.tar || exit 3; tar -tf /look/db.tar | grep -q '^\\./row$' || exit 4"
+    code = looked(bench, backups.name, "sh", "-c", look)
+    if code != 0:
+        return (NO_TAR if code == 3 else WRONG_TAR).seen(**fields(bench))
+    return BACKED_UP.seen(**fields(bench))
 
 
 BACKUP_STEP = Step(
@@ -245,9 +246,7 @@ BACKUP_STEP = Step(
     ),
     then_now=ThenNow(
         _("A stateful service's data in its volume can be backed up at any time."),
-        _(
-            "Docker's own documents show this very line for it; Docker Desktop and Kubernetes have their own ways."
-        ),
+        _("Docker's own documents show it in this way; Docker Desktop and Kubernetes have their own ways."),
     ),
 )
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from voltutor.labs.common import has, holds, orphans, seen, shell
+from voltutor.labs.common import has, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import SIZED, Bench, CreateVolume, Mount, Progress, Remove, Run, Stop
+from voltutor.session import (
+    SIZED,
+    Bench,
+    CreateVolume,
+    Mount,
+    Progress,
+    Remove,
+    Run,
+    Stop,
+    has_anonymous_name,
+)
 from voltutor.text import _
 
 AUTO_REMOVE_LIMIT = 3.0
@@ -18,17 +27,13 @@ AUTO_REMOVE_LIMIT = 3.0
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("web01", "lost", "web02", "gone", "rescue", "brief", "web04", "full", "bare", "filler")
+    containers = ("web01", "lost", "web05", "gone", "rescue", "brief", "web04", "full", "bare", "filler")
     volumes = ("vol1", "copied", "uncopied", "small")
     return {
         **{logical: bench.names(logical) for logical in containers},
         **{logical: bench.names(logical, "volume") for logical in volumes},
         "image": bench.image("lab"),
     }
-
-
-def _long(name: str | None) -> bool:
-    return bool(name and re.fullmatch("[0-9a-f]{64}", name))
 
 
 # 1: an anonymous volume
@@ -48,7 +53,7 @@ def anonymous(bench: Bench) -> Verdict:
     mount = web01.mount("/webapp")
     if mount is None:
         return NO_VOLUME.seen(**fields(bench))
-    if not _long(mount.name):
+    if not has_anonymous_name(mount.name):
         return NAMED.seen(**fields(bench), name=mount.name or mount.source)
     return ANONYMOUS.seen(**fields(bench), name=(mount.name or "")[:12], source=mount.source)
 
@@ -94,36 +99,41 @@ ANONYMOUS_VOLUME = Step(
 # 2: it outlives its container
 
 STILL_THERE = Failed(_("`{lost}` is still there, and has its volume."))
-NO_SECOND = Failed(_("`{lost}` is gone. Start `{web02}` with a volume at /webapp, and look for the page."))
-NOTHING_THERE = Failed(_("`{web02}` has no volume at /webapp."))
+NO_SECOND = Failed(_("`{lost}` is gone. Start `{web05}` with a volume at /webapp, and look for the page."))
+NOTHING_THERE = Failed(_("`{web05}` has no volume at /webapp."))
 TAKEN_ALONG = Failed(_("`{lost}`'s volume went with it: --volumes takes anonymous volumes along."))
-OUTLIVED = Passed(
+BY_NAME = Failed(
     _(
-        "The volume {name}… is still there, with the page in it. `{web02}` has another one, {other}…, which is empty."
+        "`{web05}` has the page: you gave it the old volume by its name, which is the next step. Name no volume here."
     )
+)
+OUTLIVED = Passed(
+    _("The volume {name}… is still there. `{web05}` has another one, {other}…, with no page in it.")
 )
 
 LOST = Run("lost", "lab", (), (Mount("/webapp"),))
 PAGE = shell("lost", "hostname > /webapp/page")
-WEB02 = Run("web02", "lab", (), (Mount("/webapp"),))
+WEB05 = Run("web05", "lab", (), (Mount("/webapp"),))
 
 
 def outlived(bench: Bench) -> Verdict:
     """The volume is there without its container, and the new container has another one."""
-    lost, web02 = seen(bench, "lost"), seen(bench, "web02")
-    if lost and web02:
+    lost, web05 = seen(bench, "lost"), seen(bench, "web05")
+    if lost and web05:
         return STILL_THERE.seen(**fields(bench))
     if lost or not bench.was_there("lost"):
         return NotAttempted()
-    if web02 is None or not web02.running:
+    if web05 is None or not web05.running:
         return NO_SECOND.seen(**fields(bench))
-    mount = web02.mount("/webapp")
+    mount = web05.mount("/webapp")
     if mount is None or not mount.name:
         return NOTHING_THERE.seen(**fields(bench))
-    left = [name for name in orphans(bench) if holds(bench, name, "test", "-e", "/look/page")]
+    if has(bench, "web05", "/webapp/page"):
+        return BY_NAME.seen(**fields(bench))
+    left = bench.left_behind("lost")
     if not left:
         return TAKEN_ALONG.seen(**fields(bench))
-    return OUTLIVED.seen(**fields(bench), name=left[0][:12], other=mount.name[:12])
+    return OUTLIVED.seen(**fields(bench), name=left[-1][:12], other=mount.name[:12])
 
 
 OUTLIVES = Step(
@@ -131,29 +141,30 @@ OUTLIVES = Step(
     title=_("It outlives its container"),
     goal=_(
         "`{lost}` has written a page to its anonymous volume. Remove it without taking the volume along, start "
-        "`{web02}` with a volume at /webapp as well, and look for the page."
+        "`{web05}` with a volume at /webapp as well, and look for the page."
     ),
     minutes=3,
     prediction=Choice(
-        _("What will `{web02}` have at /webapp?"),
+        _("What will `{web05}` have at /webapp?"),
         (_("the page"), _("an empty volume of its own"), _("an error: the place is taken")),
         answer=1,
     ),
     given=[LOST, PAGE],
-    solution=[Remove("lost"), WEB02],
+    solution=[Remove("lost"), WEB05],
     check=outlived,
     hints=[
         _("`docker container rm --force`, without --volumes."),
         _("Then the same run as before, with another name."),
     ],
     wrong={
-        STILL_THERE: [WEB02],
+        STILL_THERE: [WEB05],
         NO_SECOND: [Remove("lost")],
-        NOTHING_THERE: [Remove("lost"), Run("web02", "lab")],
-        TAKEN_ALONG: [Remove("lost", volumes=True), WEB02],
+        NOTHING_THERE: [Remove("lost"), Run("web05", "lab")],
+        TAKEN_ALONG: [Remove("lost", volumes=True), WEB05],
+        BY_NAME: [Remove("lost"), WEB05, shell("web05", "hostname > /webapp/page")],
     },
     image="lab",
-    shows=("lost", "web02"),
+    shows=("lost", "web05"),
     explanation=_(
         "The volume stays, with all its data, and nothing in the world points to it but its name. A new "
         "container gets a new volume: how should Docker know that you meant the old one? So the data are there "
@@ -180,14 +191,13 @@ GONE_PAGE = shell("gone", "hostname > /webapp/rescue-me")
 
 @dataclass(frozen=True)
 class RunOnOrphan(Run):
-    """`docker container run` with the anonymous volume that holds the page and that no container has."""
+    """`docker container run` with the anonymous volume that `of` left behind, at /old."""
 
-    at: str = "/old"
+    of: str = ""
 
     def _now(self, bench: Bench, without: str) -> Run:
-        left = (name for name in orphans(bench) if holds(bench, name, "test", "-e", "/look/rescue-me"))
-        mount = Mount(self.at, next(left, without), raw=True)
-        return Run(self.name, self.image, self.command, (mount,))
+        left = bench.left_behind(self.of)
+        return Run(self.name, self.image, (), (Mount("/old", left[-1] if left else without, raw=True),))
 
     def argv(self, bench: Bench) -> list[str]:
         """With the long name, where the volume is there yet."""
@@ -225,7 +235,7 @@ RESCUE = Step(
         answer=0,
     ),
     given=[GONE, GONE_PAGE, Remove("gone")],
-    solution=[RunOnOrphan("rescue", "lab")],
+    solution=[RunOnOrphan("rescue", "lab", of="gone")],
     check=rescued,
     hints=[
         _("`docker volume ls --filter dangling=true` lists the volumes that no container has."),
@@ -422,7 +432,7 @@ FILLING = Step(
         "surprises many at an update. Bind mounts are never filled; they cover what the image has there."
     ),
     then_now=ThenNow(
-        _("Not mentioned."),
+        "",
         _("Docker fills at create, Podman at the first mount. nocopy, or a bind mount, turns it off."),
     ),
 )

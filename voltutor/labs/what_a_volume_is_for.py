@@ -149,6 +149,9 @@ REMOVING = Step(
 NO_AFTER = Failed(_("`{snapshot}` is made. Start `{after}` from it, and look for both files."))
 OTHER_IMAGE = Failed(_("`{after}` was not made from `{snapshot}`."))
 NOT_IN_IT = Failed(_("`{snapshot}` has no /in-layer: it was made from a container without that file."))
+IN_VOLUME_TOO = Failed(
+    _("`{after}` has /kept/in-volume too, but not from the image: it was given the volume.")
+)
 COMMITTED = Passed(
     _("`{after}` has /in-layer, and nothing in /kept: a commit takes the layer, and leaves volumes out.")
 )
@@ -169,7 +172,9 @@ def committed(bench: Bench) -> Verdict:
         return NO_AFTER.seen(**fields(bench))
     if after.image_id != image.id:
         return OTHER_IMAGE.seen(**fields(bench))
-    return (COMMITTED if has(bench, "after", "/in-layer") else NOT_IN_IT).seen(**fields(bench))
+    if not has(bench, "after", "/in-layer"):
+        return NOT_IN_IT.seen(**fields(bench))
+    return (IN_VOLUME_TOO if has(bench, "after", "/kept/in-volume") else COMMITTED).seen(**fields(bench))
 
 
 COMMITTING = Step(
@@ -195,6 +200,7 @@ COMMITTING = Step(
     wrong={
         NO_AFTER: [Commit("mixed", "snapshot")],
         OTHER_IMAGE: [Commit("mixed", "snapshot"), Run("after", "lab")],
+        IN_VOLUME_TOO: [Commit("mixed", "snapshot"), Run("after", "=snapshot", volumes_from=("mixed",))],
         NOT_IN_IT: [shell("mixed", "rm /in-layer"), Commit("mixed", "snapshot"), AFTER],
     },
     image="lab",
@@ -347,7 +353,7 @@ PAST_THE_STACK = Step(
         _(
             "A volume is one or more directories that bypass the union file system and are bound to a host directory."
         ),
-        _("The same, word for word."),
+        _("The same."),
     ),
 )
 

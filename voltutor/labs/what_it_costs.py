@@ -57,7 +57,7 @@ def answered(name: str) -> Callable[[Bench], Verdict]:
         result = bench.result(name)
         if result is None or not result.pairs:
             return NotAttempted()
-        if not result.answers or result.rounds < PILOT:
+        if not result.answers:
             return UNFINISHED.seen(n=result.rounds, planned=result.planned or PILOT)
         return found_in(result)
 
@@ -109,8 +109,10 @@ READS = _step(
         "fault, or the machine too busy, and nothing that follows could be trusted."
     ),
     then_now=ThenNow(
-        _("A file that was not changed is read from the read-only layer that has it."),
-        _("The same: overlayfs hands reads to the file below, and both places read at one speed."),
+        _(
+            "COW must lower the efficiency of every kind of access: adding, deleting, changing and looking up."
+        ),
+        _("Not of looking up: overlayfs hands reads to the file, and both places read at one speed."),
     ),
     budget=30,
 )
@@ -128,7 +130,7 @@ FIRST_WRITES = _step(
         _("In the volume the write needs no copy: how long does one block take to reach the disk?"),
     ],
     explanation=_(
-        "The largest ratio that you will see in this lab, and the one that the source speaks of. It is paid once per "
+        "One of the largest ratios of this lab, and the one that the source speaks of. It is paid once per "
         "file, when it is opened for writing. It grows with the file where the file system can't clone, and hardly "
         "at all where it can: the same software, another answer."
     ),
@@ -154,7 +156,7 @@ SECOND_WRITES = _step(
         "rent: a service that writes for hours to files that are there already pays it in its first second."
     ),
     then_now=ThenNow(
-        _("Writes in a container are slow."),
+        "",
         _("First writes are. The second write to a file costs what it costs in a volume."),
     ),
     budget=30,
@@ -176,10 +178,7 @@ STEADY_STATE = _step(
         "each are worth nothing."
     ),
     then_now=ThenNow(
-        _(
-            "Felter and others (IBM, 2014) measured MySQL at 13,370 transactions per second natively, 12,964 on a "
-            "volume, and 11,469 in an AUFS layer: 14 % less."
-        ),
+        "",
         _("On overlay2 expect a few percent, often none that can be shown; your figures are above."),
     ),
 )
@@ -221,7 +220,7 @@ SMALL_FILES = _step(
         "container, or a framework that rewrites its cache at the first request."
     ),
     then_now=ThenNow(
-        _("The whole file is copied, even if one byte of it is changed."),
+        "",
         _("The same, and for small files the copying of data is the least of it."),
     ),
 )
@@ -241,7 +240,7 @@ CHOWN = _step(
         "sets the owner when the layer is made. Kernels can copy metadata alone (metacopy); Docker leaves that off."
     ),
     then_now=ThenNow(
-        _("Only writes are said to cause copies."),
+        "",
         _("Every change of an inode does: chown, chmod, touch, and a further hard link."),
     ),
 )
@@ -262,7 +261,7 @@ RENAMES = _step(
         "package managers in containers have stumbled over this."
     ),
     then_now=ThenNow(
-        _("Nothing is said of renames."),
+        "",
         _("A directory of the image is copied and deleted where it seems to be renamed."),
     ),
     budget=60,

@@ -2,7 +2,18 @@
 nothing."""
 
 from voltutor.lessons.pictures import mount_picture, picture
-from voltutor.lessons.play import clear, commands_for, lay_out, perform, prepare, reset_plan, solve, verdict
+from voltutor.lessons.play import (
+    clear,
+    lay_out,
+    names_of,
+    not_possible,
+    perform,
+    prepare,
+    reset_plan,
+    solve,
+    verdict,
+    volumes_of,
+)
 from voltutor.lessons.progress import NotProgress, Progress, StepProgress
 from voltutor.lessons.step import Choice, Duration, Lab, Prediction, Step, ThenNow, Times
 from voltutor.lessons.verdict import EngineTrouble, Failed, NotAttempted, NotPossible, Passed, Verdict
@@ -25,13 +36,15 @@ __all__ = [
     "Times",
     "Verdict",
     "clear",
-    "commands_for",
     "lay_out",
     "mount_picture",
+    "names_of",
+    "not_possible",
     "perform",
     "picture",
     "prepare",
     "reset_plan",
     "solve",
     "verdict",
+    "volumes_of",
 ]

@@ -15,7 +15,7 @@ from voltutor.diagrams import (
     Storage,
 )
 from voltutor.engine import ContainerView, MountView
-from voltutor.session import Bench
+from voltutor.session import Bench, has_anonymous_name
 from voltutor.text import _, tr
 
 
@@ -65,7 +65,7 @@ def mount_picture(bench: Bench, containers: Sequence[str], volumes: Sequence[str
     used = {mount.name for view in shown for mount in view.mounts}
     named = [one.name for logical in volumes if (one := bench.volume(logical)) and one.name not in used]
     there = {view.name for view in bench.engine.volumes()}
-    anonymous = sorted((bench.session.journal.state().anonymous & there) - used)
+    anonymous = sorted((bench.session.journal.state().anonymous.keys() & there) - used)
     unused = [
         *(Storage("volume", name) for name in named),
         *(Storage("anonymous", name) for name in anonymous),
@@ -79,10 +79,11 @@ def _state(view: ContainerView) -> str:
 
 def _mounted(mount: MountView) -> MountedAt:
     named = mount.name or ""
-    kind = mount.type if mount.type in ("bind", "tmpfs") else "anonymous" if _long(named) else "volume"
+    kind = (
+        mount.type
+        if mount.type in ("bind", "tmpfs")
+        else "anonymous"
+        if has_anonymous_name(named)
+        else "volume"
+    )
     return MountedAt(mount.target, Storage(kind, named or mount.source), mount.read_write)
-
-
-def _long(name: str) -> bool:
-    """Whether an engine gave this name to an anonymous volume: 64 digits (moby, pkg/stringid)."""
-    return len(name) == 64 and all(digit in "0123456789abcdef" for digit in name)

@@ -28,16 +28,6 @@ GOING_LIMIT = 5.0
 """Seconds that an engine may take to remove a container that removes itself."""
 
 
-def commands_for(step: Step, bench: Bench) -> list[Command]:
-    """What the step's Run does now: what is given but missing, then the solution; what the kit itself made
-    for an earlier try goes first. What was made by hand is never touched here.
-
-    Raises:
-        EngineError: the engine does not answer.
-    """
-    return [*_preparation(step, bench), *step.solution]
-
-
 def _preparation(step: Step, bench: Bench) -> list[Command]:
     again = [
         Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
@@ -180,6 +170,14 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
             except (NotFound, Conflict):
                 _wait_until_gone(bench, logical)
         bench.session.journal.forget("container", bench.names(logical))
+    for logical in names_of(step):
+        for volume_name in bench.left_behind(logical):
+            yield Progress(f"$ docker volume rm {volume_name}")
+            with contextlib.suppress(
+                NotFound, Conflict
+            ):  # one that another container has by now stays with it
+                bench.engine.remove_volume(volume_name)
+                bench.session.journal.gone("volume", volume_name)
     for logical in volumes_of(step):
         if volume := bench.volume(logical):
             yield Progress(f"$ docker volume rm {volume.name}")
@@ -207,13 +205,22 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
 NO_CAPABILITY = NotPossible(_("{engine} can't do this here: {why}."))
 
 
+def not_possible(step: Step, bench: Bench) -> NotPossible | None:
+    """Why this engine can't do it, or None.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    for need in sorted(step.needs):
+        capability = bench.capability(need)
+        if capability.available is False:
+            return NO_CAPABILITY.seen(engine=bench.engine.info.title, why=capability.why)
+    return None
+
+
 def verdict(step: Step, bench: Bench) -> Verdict:
     """What the check finds; trouble with the engine is a verdict of its own."""
     try:
-        for need in sorted(step.needs):
-            capability = bench.capability(need)
-            if capability.available is False:
-                return NO_CAPABILITY.seen(engine=bench.engine.info.title, why=capability.why)
-        return step.check(bench)
+        return not_possible(step, bench) or step.check(bench)
     except EngineError as error:
         return EngineTrouble("{text}", {"text": str(error)})

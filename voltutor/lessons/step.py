@@ -48,7 +48,7 @@ Prediction = Choice | Duration | Times
 
 @dataclass(frozen=True)
 class ThenNow:
-    """What the source of 2018 says, and what is true today."""
+    """What the source of 2018 says, or nothing where it is silent, and what is true today."""
 
     then: str
     now: str

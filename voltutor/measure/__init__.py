@@ -4,20 +4,19 @@ from voltutor.measure.circumstances import look
 from voltutor.measure.command import Measure
 from voltutor.measure.experiment import Experiment, NoSpace, NothingToMeasure, Update
 from voltutor.measure.line import Line
-from voltutor.measure.places import BIND, LAYER, PLACES, TMPFS, VOLUME, Place, place, place_title, two_places
+from voltutor.measure.places import BIND, LAYER, PLACES, TMPFS, VOLUME, Place, place, two_places
 from voltutor.measure.workloads import (
     FIRST_WRITE,
-    FIRST_WRITE_LARGE,
     RANDOM_WRITE,
     WORKLOADS,
     Workload,
+    titles,
     workload,
 )
 
 __all__ = [
     "BIND",
     "FIRST_WRITE",
-    "FIRST_WRITE_LARGE",
     "LAYER",
     "PLACES",
     "RANDOM_WRITE",
@@ -34,7 +33,7 @@ __all__ = [
     "Workload",
     "look",
     "place",
-    "place_title",
+    "titles",
     "two_places",
     "workload",
 ]

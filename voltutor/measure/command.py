@@ -23,7 +23,6 @@ class Measure:
     a: Place = LAYER
     b: Place = VOLUME
     budget: float = 120.0
-    any_storage: bool = False
 
     @property
     def key(self) -> str:
@@ -33,8 +32,8 @@ class Measure:
         return f"{self.workload.name}.{self.a.name}-{self.b.name}"
 
     def argv(self, _bench: Bench) -> list[str]:
-        """`voltutor measure WORKLOAD --places A,B --budget SECONDS`."""
-        places = f"{self.a.name},{self.b.name}"
+        """`voltutor measure WORKLOAD --places A,B --budget SECONDS`; a place against itself is A,A."""
+        places = f"{self.a.kind},{self.b.kind}"
         return ["voltutor", "measure", self.workload.name, "--places", places, "--budget", f"{self.budget:g}"]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
@@ -46,7 +45,7 @@ class Measure:
             yield Progress(tr(_("Going on where it stopped; whole rounds so far: {n}."), n=result.rounds))
         said = ""
         try:
-            for update in self._experiment().run(bench, result):
+            for update in Experiment(self.workload, self.a, self.b, self.budget).run(bench, result):
                 if update.result is not result and update.result.pairs:
                     save(path, update.result)
                     result = update.result
@@ -60,14 +59,11 @@ class Measure:
             self._stopped(path, result, error.what)
             raise
 
-    def _experiment(self) -> Experiment:
-        return Experiment(self.workload, self.a, self.b, self.budget, any_storage=self.any_storage)
-
     def _unfinished(self, bench: Bench) -> Result | None:
         known = bench.result(self.key)
         if known is None or known.complete or known.places != (self.a.name, self.b.name):
             return None
-        return known if set(known.sizes) <= {*self.workload.sizes} else None
+        return known if set(known.sizes) <= set(self.workload.sizes) else None
 
     def _stopped(self, path: Path, result: Result | None, why: str) -> None:
         if result and result.pairs and not result.complete:

@@ -1,9 +1,10 @@
-"""An experiment: pairs of trials, interleaved in random order, as many as the pilot's spread calls for."""
+"""An experiment: pairs of trials, interleaved in random order, as many as the pilot calls for."""
 
 from __future__ import annotations
 
 import itertools
 import random
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,16 @@ PILOT_GRACE = 4
 
 SPARE = 64 * MIB
 """Bytes that stay free."""
+
+
+TMPFS_DIRECT = (6, 6)
+"""The Linux whose tmpfs takes O_DIRECT."""
+
+
+def _at_least(kernel: str, version: tuple[int, int]) -> bool:
+    """Whether a kernel's release, such as 6.1.0-18-amd64, is of this version or later."""
+    found = re.match(r"(\d+)\.(\d+)", kernel)
+    return found is None or (int(found[1]), int(found[2])) >= version
 
 
 class NothingToMeasure(VoltutorError):
@@ -79,8 +90,8 @@ class Experiment:
         """Measure. Each update carries a whole result; ticks come about ten times a second, and closing the
         iterator ends the running trial and removes what was made for it.
 
-        The first eight pairs are a pilot of which only the spread is looked at: it fixes the number of pairs,
-        which is announced before going on. Nothing else steers the end but the budget.
+        The first eight pairs are a pilot of which only the spread and the order are looked at: they fix the number of
+        pairs, which is announced before going on. Nothing else steers the end but the budget.
 
         Raises:
             CommandFailed, TrialFailed: a trial failed. The last update's result stands.
@@ -135,6 +146,15 @@ class Experiment:
                     why=able.why,
                 )
 
+        direct = self.workload.direct and "tmpfs" in (self.a.kind, self.b.kind)
+        if direct and not _at_least(bench.engine.info.kernel, TMPFS_DIRECT):
+            raise NothingToMeasure(
+                _("{engine} can't measure this: before Linux {least} a tmpfs has no direct I/O."),
+                _("Take --places layer,volume, or a workload that goes through the page cache."),
+                engine=bench.engine.info.title,
+                least=".".join(map(str, TMPFS_DIRECT)),
+            )
+
     def _reduced(self) -> str:
         largest = max(size or 0 for size in self.workload.sizes) // MIB
         return tr(_("There is no room for larger files: {n} MiB are the largest here."), n=largest)
@@ -169,8 +189,11 @@ class Experiment:
         )
 
     def _rounds(self, stage: Stage, result: Result) -> Iterator[Update]:
-        clock = _Clock()
-        for number in itertools.count(result.rounds):
+        clock, begun = _Clock(), result.rounds
+        for number in itertools.count(begun):
+            if number >= PILOT and result.planned is None:
+                result, text = self._plan(result, clock.spent, number - begun)
+                yield Update(result, text, number, result.planned or PILOT)
             total = result.planned or PILOT
             if number >= total:
                 result = replace(result, complete=True)
@@ -182,9 +205,6 @@ class Experiment:
                 if result.stopped:
                     yield Update(result, tr(_("The budget is spent.")), number, total)
                     return
-            if number + 1 == PILOT and result.planned is None:
-                result, text = self._plan(result, clock.spent)
-                yield Update(result, text, number + 1, result.planned or PILOT)
 
     def _round(
         self, stage: Stage, result: Result, number: int, clock: _Clock
@@ -204,7 +224,7 @@ class Experiment:
                 return
             order = [self.b, self.a] if swapped else [self.a, self.b]
             what = "" if size is None else f", {size // MIB} MiB"
-            places = " → ".join(tr(place.title) for place in order)
+            places = " → ".join(place.title for place in order)
             text = tr(_("Pair {n}{what}: {places}"), n=number + 1, what=what, places=places)
             trials: list[Trial] = []
             for place in order:
@@ -218,8 +238,7 @@ class Experiment:
 
     def _trial(self, stage: Stage, place: Place, size: int | None, clock: _Clock) -> Iterator[Trial | None]:
         container, path = stage.take(place, size)
-        # Nobody else's dirty pages, nor those of the trial before, should be written out on this trial's time.
-        argv = ["sh", "-c", 'sync -f "${0%/*}"; exec "$@"', path, *self.workload.job.argv(path)]
+        argv = stage.command(place, path)
         if self.workload.cold:
             stage.drop_caches()
         at = clock.spent
@@ -232,18 +251,20 @@ class Experiment:
             raise TrialFailed(
                 _("{workload} failed in the {place}: {text}"),
                 workload=self.workload.name,
-                place=tr(place.title),
+                place=place.title,
                 text=error,
             ) from error
         yield Trial(place.name, dict(read.metrics), round(at, 3), dict(read.bins), tuple(read.series))
 
-    def _plan(self, result: Result, spent: float) -> tuple[Result, str]:
-        """Fix the number of pairs, by the spread and by what the budget still allows; say which decided."""
+    def _plan(self, result: Result, spent: float, rounds: int) -> tuple[Result, str]:
+        """Fix the number of pairs, by the pilot and by what the budget still allows, so many rounds having taken so
+        many seconds of it; say which decided."""
         pilots = [[pair.log_ratio(result.metric) for pair in result.of_size(size)] for size in result.sizes]
         needed = pairs_needed(pilots, self.workload.target)
-        affordable = max(PILOT, int(self.budget / spent * PILOT)) if spent else needed
+        left = (self.budget - spent) / spent * rounds if rounds else needed
+        affordable = max(PILOT, result.rounds + int(left))
         planned = min(needed, affordable)
-        text = tr(_("The pilot's spread calls for {n} pairs of each size."), n=needed)
+        text = tr(_("The pilot calls for {n} pairs of each size."), n=needed)
         if planned < needed:
             text += " " + tr(_("The budget allows {n}."), n=planned)
         return replace(result, needed=needed, planned=planned), text

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from voltutor import fio
+from voltutor.images import MIB
 from voltutor.text import _, tr
-
-MIB = 1 << 20
 
 SERIES_STEP_MS = 10
 """Milliseconds of each mean in a series of I/Os per second."""
@@ -103,14 +102,12 @@ class Io:
     Attributes:
         options: what differs from workload to workload, in fio's terms.
         metric: what is compared: "iops", "bytes_per_second", or "seconds" for the mean time of an fsync.
-        prefilled: whether the file is written in full before anything is measured.
         runtime: seconds; None for as long as the file lasts.
     """
 
     size: int
     options: Mapping[str, fio.job.Value]
     metric: str = "iops"
-    prefilled: bool = True
     runtime: float | None = 1.0
 
     def prefill(self, path: str) -> list[str]:
@@ -140,10 +137,10 @@ class Io:
         job = fio.parse(output).job("io")
         moving = [way for way in job.directions.values() if way.ios]
         if not moving:
-            raise fio.NotFio("fio completed no I/O.")
+            raise NotReadable(tr(_("fio completed no I/O")))
         if self.metric == "seconds":
             if job.sync is None or job.sync.mean is None:
-                raise fio.NotFio("fio timed no fsync.")
+                raise NotReadable(tr(_("fio timed no fsync")))
             return _distributed({"seconds": job.sync.mean / 1e9}, [job.sync])
         name = "iops" if self.metric == "iops" else "bandwidth"
         figure = math.fsum(getattr(way, name) or 0.0 for way in moving)
@@ -198,7 +195,7 @@ class Stall:
         report = fio.parse(output)
         write = report.job("io").directions["write"]
         if not write.ios or not write.iops:
-            raise fio.NotFio("fio completed no write.")
+            raise NotReadable(tr(_("fio completed no write")))
         seconds = write.ios / write.iops
         series = tuple((sample.at_ns / 1e9, float(sample.value)) for sample in fio.samples(report.noise))
         # What is done within the first step has no line in the log.
@@ -211,7 +208,7 @@ def _latency(job: fio.JobResult) -> float:
         latency = direction.total or direction.completion
         if latency and latency.mean:
             return latency.mean
-    raise fio.NotFio(f"fio timed nothing in job {job.name}.")
+    raise NotReadable(tr(_("fio timed nothing in its job {job}"), job=job.name))
 
 
 # the shell's
@@ -264,7 +261,10 @@ _SERVER = (
     'redis-server --port 0 --unixsocket /tmp/redis.sock --dir "$data" --save "" --appendonly yes '
     "--appendfsync always --auto-aof-rewrite-percentage 0 --daemonize yes --logfile /tmp/redis.log >/dev/null"
 )
-_UNTIL_READY = 'until [ "$(redis-cli -s /tmp/redis.sock ping 2>/dev/null)" = PONG ]; do :; done'
+_UNTIL_READY = (
+    'until [ "$(redis-cli -s /tmp/redis.sock ping 2>/dev/null)" = PONG ]; do '
+    "pidof redis-server >/dev/null || { tail -n 1 /tmp/redis.log >&2; exit 1; }; done"
+)
 _STOP = (
     "redis-cli -s /tmp/redis.sock shutdown nosave 2>/dev/null || :\n"
     "while [ -S /tmp/redis.sock ]; do sleep 0.01; done"

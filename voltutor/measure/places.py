@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from voltutor.errors import UsageError
+from voltutor.results import SECOND, place_title
 from voltutor.session import HOST_PATHS
-from voltutor.text import _, tr
+from voltutor.text import _
 
 AWAY = "/place"
 """Where a bind mount or a tmpfs is mounted: beside the image's files, so that it can be filled from them."""
+
+
+Kind = Literal["layer", "volume", "bind", "tmpfs"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,7 @@ class Place:
     """
 
     name: str
-    title: str
-    kind: Literal["layer", "volume", "bind", "tmpfs"]
+    kind: Kind
 
     def __repr__(self) -> str:
         return f"place({self.name!r})"
@@ -42,15 +45,20 @@ class Place:
         """Where a file of the image lies in this place."""
         return f"{AWAY}{path}" if self.apart else path
 
+    @property
+    def title(self) -> str:
+        """What a learner reads, translated."""
+        return place_title(self.name)
+
     def again(self) -> Place:
         """Another one of the same kind, to compare it with: the noise floor."""
-        return replace(self, name=f"{self.name}-2", title=tr(_("another {place}"), place=tr(self.title)))
+        return replace(self, name=f"{self.name}{SECOND}")
 
 
-LAYER = Place("layer", _("container layer"), "layer")
-VOLUME = Place("volume", _("volume"), "volume")
-BIND = Place("bind", _("bind mount"), "bind")
-TMPFS = Place("tmpfs", _("tmpfs"), "tmpfs")
+LAYER = Place("layer", "layer")
+VOLUME = Place("volume", "volume")
+BIND = Place("bind", "bind")
+TMPFS = Place("tmpfs", "tmpfs")
 
 PLACES = {place.name: place for place in (LAYER, VOLUME, BIND, TMPFS)}
 
@@ -66,14 +74,6 @@ def place(name: str) -> Place:
             _("There is no place {name!r}."), _("Take one of: {names}."), name=name, names=", ".join(PLACES)
         )
     return PLACES[name]
-
-
-def place_title(name: str) -> str:
-    """What the place of a result is called, translated; its name where it is none of ours."""
-    known = PLACES.get(name.removesuffix("-2"))
-    if known is None:
-        return name
-    return tr((known.again() if name.endswith("-2") else known).title)
 
 
 def two_places(text: str) -> tuple[Place, Place]:

@@ -37,18 +37,15 @@ class Stage:
     def __init__(self, bench: Bench, workload: Workload) -> None:
         self._bench, self.workload = bench, workload
         self._sets: dict[str, _Set] = {}
-        self._mounted = contextlib.ExitStack()
-        self._volumes: dict[str, str] = {}
-        self._folders: dict[str, Path] = {}
 
     def __enter__(self) -> Stage:
         _sweep_folders(self._bench)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for made in self._sets.values():
-            self._mounted.push(made.stack)
-        self._mounted.close()
+        with contextlib.ExitStack() as all_of_them:
+            for made in self._sets.values():
+                all_of_them.push(made.stack)
 
     def begin_round(self, places: Sequence[Place], sizes: Sequence[int | None]) -> Iterator[None]:
         """See that each place has a container with an unused file of every size; yields while it is prepared.
@@ -84,32 +81,31 @@ class Stage:
         if self._bench.capability(DROP_CACHES).available:
             Path("/proc/sys/vm/drop_caches").write_text("1\n")
 
+    def command(self, place: Place, path: str) -> list[str]:
+        """A trial's command line. Nobody else's dirty pages, nor those of the trial before, are to be written out on
+        its time."""
+        folder = place.inside(self.workload.folder)
+        return ["sh", "-c", 'sync -f "$0"; exec "$@"', folder, *self.workload.job.argv(path)]
+
     def _open(self, place: Place) -> Iterator[None]:
-        mounts, fresh = self._mount(place)
         stack = contextlib.ExitStack()
+        mounts: list[Mount] = []
         tmpfs = {AWAY: "mode=755"} if place.kind == "tmpfs" else {}
-        scratch = self._bench.scratch(self.workload.image, (), mounts, tmpfs=tmpfs)
-        container = stack.enter_context(scratch)
+        if place.kind == "volume":
+            mounts = [Mount(self.workload.folder, stack.enter_context(self._bench.scratch_volume()))]
+        elif place.kind == "bind":
+            mounts = [Mount(AWAY, str(stack.enter_context(_host_folder(self._bench))))]
+        try:
+            scratch = self._bench.scratch(self.workload.image, (), mounts, tmpfs=tmpfs)
+            container = stack.enter_context(scratch)
+        except BaseException:
+            stack.close()
+            raise
         self._sets[place.name] = _Set(container, stack)
         if place.kind == "bind":
             # What root wrote in a container is root's: it is taken away from inside, before the folder goes.
             stack.callback(self._empty, container)
-        if fresh:
-            yield from self._ready(container, place)
-
-    def _mount(self, place: Place) -> tuple[list[Mount], bool]:
-        """What to mount for a place, made when it is first asked for; whether it, or a layer, is new."""
-        if place.kind == "volume":
-            fresh = place.name not in self._volumes
-            if fresh:
-                self._volumes[place.name] = self._mounted.enter_context(self._bench.scratch_volume())
-            return [Mount(self.workload.folder, self._volumes[place.name])], fresh
-        if place.kind == "bind":
-            fresh = place.name not in self._folders
-            if fresh:
-                self._folders[place.name] = self._mounted.enter_context(_host_folder(self._bench))
-            return [Mount(AWAY, str(self._folders[place.name]))], fresh
-        return [], True
+        yield from self._ready(container, place)
 
     def _empty(self, container: str) -> None:
         with contextlib.suppress(EngineError):
@@ -149,7 +145,9 @@ class Stage:
 
 def _program(argv: Sequence[str]) -> Sequence[str]:
     """The program that a shell wrapper runs, so that an error names fio and not sh."""
-    return argv[4:] if argv[:2] == ["sh", "-c"] and len(argv) > 4 else argv
+    while list(argv[:2]) == ["sh", "-c"] and len(argv) > 4:
+        argv = argv[4:]
+    return argv
 
 
 @contextlib.contextmanager

@@ -14,13 +14,12 @@ from voltutor.images import (
     SEEDS_LARGE,
     SEEDS_MEASURE,
     SEEDS_SMALL,
-    TREE_FILES,
     seed_path,
     tree_path,
 )
 from voltutor.measure.jobs import FirstWrite, Io, Job, RedisSet, RedisStart, Stall, Timed
 from voltutor.results import Metric
-from voltutor.text import _
+from voltutor.text import _, tr
 
 STEADY = 256 * MIB
 """Bytes of the file that steady workloads read and write."""
@@ -40,7 +39,7 @@ class Workload:
         prefill: the command that writes the file in full before anything is measured.
         cold: whether the page cache is emptied before each trial, where the engine's kernel lets us.
         target: half-width of the interval of the log-ratio that the number of pairs aims at.
-        seconds: what a pair takes, roughly, for the estimate.
+        direct: whether its I/O goes past the page cache.
         reduced: the same with smaller files, for a disk without the room.
     """
 
@@ -59,7 +58,7 @@ class Workload:
     prefill: Callable[[str], list[str]] | None = None
     cold: bool = False
     target: float = math.log(1.05)
-    seconds: float = 3.0
+    direct: bool = False
     reduced: Workload | None = None
 
     def __repr__(self) -> str:
@@ -92,7 +91,8 @@ def _steady(name: str, title: str, isolates: str, expects: str, job: Io, cold: b
         metric=job.metric,  # type: ignore[arg-type]
         job=job,
         folder="/work",
-        prefill=job.prefill if job.prefilled else None,
+        prefill=job.prefill,
+        direct=bool(job.options.get("direct")),
         cold=cold,
     )
 
@@ -235,8 +235,8 @@ _LISTED = (
     _steady(
         "read-warm",
         _("Reading what is in memory"),
-        _("Reads of 1 MiB from the page cache: a control."),
-        _("No difference: overlayfs hands reads to the file below."),
+        _("Reads of 1 MiB from the page cache, of a file that the container wrote: a control."),
+        _("No difference: overlayfs hands reads to the file."),
         Io(
             STEADY,
             {"ioengine": "psync", "bs": "1M", "rw": "read", "invalidate": 0},
@@ -259,7 +259,7 @@ _LISTED = (
     _on_trees(
         "many-small-files",
         _("Appending to many small files of the image"),
-        _("What copy-up costs for each file, however small: {n} files of 4 KiB.").replace("{n}", f"{TREE_FILES:,}"),
+        _("What copy-up costs for each file, however small: 2,000 files of 4 KiB."),
         _("Much slower in the layer: each file is copied, and synced, before a byte is appended."),
         Timed('for file in "$0"/*; do echo x >> "$file"; done'),
     ),
@@ -297,7 +297,7 @@ _LISTED = (
     Workload(
         name="create-delete",
         title=_("Creating and removing new files"),
-        isolates=_("New files only, nothing of the image: 2,000 of 4 KiB are made, then removed."),
+        isolates=_("New files only, nothing of the image: 2,000 small ones are made, then removed."),
         expects=_("Little or no difference: a new file is made in the upper directory at once."),
         metric="seconds",
         job=Timed(
@@ -333,8 +333,12 @@ _LISTED = (
 
 WORKLOADS = {workload.name: workload for workload in _LISTED}
 FIRST_WRITE = WORKLOADS["first-write"]
-FIRST_WRITE_LARGE = WORKLOADS["first-write-1g"]
 RANDOM_WRITE = WORKLOADS["random-write"]
+
+
+def titles() -> dict[str, tuple[str, str]]:
+    """Of each workload by its name: its title and what it isolates, translated."""
+    return {name: (tr(work.title), tr(work.isolates)) for name, work in WORKLOADS.items()}
 
 
 def workload(name: str) -> Workload:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from voltutor.plots.style import GUESS, MUTED, add_caption, figure, looks, place_title, style, time_label
-from voltutor.results import Interval, Result, duration, median_interval
+from voltutor.plots.style import GUESS, MUTED, add_caption, figure, looks, style, time_label
+from voltutor.results import Interval, Result, duration, median_interval, place_title
 from voltutor.text import _, tr
 
 MIB = 1 << 20

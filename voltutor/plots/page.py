@@ -10,9 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from voltutor.plots.ratios import FINDINGS, ratios
-from voltutor.plots.style import place_title, png, svg
+from voltutor.plots.style import png, svg
 from voltutor.plots.views import views
-from voltutor.results import Comparison, Finding, Result, amount_interval, compare
+from voltutor.results import Comparison, Finding, Result, amount_interval, compare, place_title
 from voltutor.text import _, tr
 
 MIB = 1 << 20

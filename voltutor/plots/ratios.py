@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from voltutor.plots.style import GUESS, INK, LAYER, MUTED, VOLUME, add_caption, figure, place_title, style
-from voltutor.results import Comparison, Finding, Result, compare, times
+from voltutor.plots.style import GUESS, INK, LAYER, MUTED, VOLUME, add_caption, figure, style
+from voltutor.results import Comparison, Finding, Result, compare, place_title, times
 from voltutor.text import _, tr
 
 MIB = 1 << 20

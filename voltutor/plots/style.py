@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from voltutor.results import Result
+from voltutor.results import SECOND, Result
 from voltutor.text import _, tr
 
 LAYER = "#b3400a"
@@ -25,20 +25,12 @@ GUESS = "#6b3fa0"
 BIND = "#2e7d4f"
 TMPFS = "#7a5c00"
 
-PLACE_TITLES = {
-    "layer": _("container layer"),
-    "volume": _("volume"),
-    "bind": _("bind mount"),
-    "tmpfs": _("tmpfs"),
-}
 PLACE_STYLE: dict[str, dict[str, Any]] = {
     "layer": {"color": LAYER, "marker": "o"},
     "volume": {"color": VOLUME, "marker": "s"},
     "bind": {"color": BIND, "marker": "^"},
     "tmpfs": {"color": TMPFS, "marker": "v"},
 }
-SECOND = "-2"
-"""What a place's name ends in that stands beside another of its kind."""
 
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
@@ -73,12 +65,6 @@ def figure(width: float = 7.6, height: float = 4.4) -> Figure:
     made = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(made)
     return made
-
-
-def place_title(name: str) -> str:
-    """What a place is called in a figure, translated."""
-    title = tr(PLACE_TITLES.get(name.removesuffix(SECOND), name))
-    return tr(_("another {place}"), place=title) if name.endswith(SECOND) else title
 
 
 def looks(name: str) -> dict[str, Any]:

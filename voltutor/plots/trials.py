@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from voltutor.plots.style import INK, MUTED, add_caption, figure, looks, place_title, style, time_label
-from voltutor.results import Result, Trial, amount, duration, median_interval
+from voltutor.plots.style import INK, MUTED, add_caption, figure, looks, style, time_label
+from voltutor.results import Result, Trial, amount, duration, median_interval, place_title
 from voltutor.text import _, tr
 
 PERCENTILES = (50.0, 99.0, 99.9)

@@ -12,6 +12,7 @@ from voltutor.results.model import (
     save,
     slowdown,
 )
+from voltutor.results.places import PLACE_TITLES, SECOND, place_title
 from voltutor.results.recorded import recorded
 from voltutor.results.statistics import (
     Finding,
@@ -26,6 +27,8 @@ from voltutor.results.statistics import (
 from voltutor.results.units import amount, amount_interval, duration, duration_interval, times, times_interval
 
 __all__ = [
+    "PLACE_TITLES",
+    "SECOND",
     "Circumstances",
     "Comparison",
     "Finding",
@@ -45,6 +48,7 @@ __all__ = [
     "load",
     "median_interval",
     "pairs_needed",
+    "place_title",
     "recorded",
     "save",
     "slowdown",

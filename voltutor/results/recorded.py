@@ -16,9 +16,8 @@ def folder() -> Path:
 
 
 def recorded(workload: str) -> Result | None:
-    """A result of this workload, or None; the first in the order of the files' names."""
-    for path in sorted(folder().glob("*.json")):
-        for result in load(path):
-            if result.workload == workload and result.origin == "recorded":
-                return result
-    return None
+    """A result of this workload, or None; one of a file system that doesn't clone before one of another that does,
+    since that is what most learners would see."""
+    every = (result for path in sorted(folder().glob("*.json")) for result in load(path))
+    fitting = [one for one in every if one.workload == workload and one.origin == "recorded"]
+    return min(fitting, key=lambda one: bool(one.circumstances.get("reflink")), default=None)

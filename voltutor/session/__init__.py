@@ -34,7 +34,13 @@ from voltutor.session.commands import (
 )
 from voltutor.session.journal import Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
-from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL, anonymous_volumes, labelled
+from voltutor.session.ownership import (
+    HOME_LABEL,
+    SESSION_LABEL,
+    anonymous_volumes,
+    has_anonymous_name,
+    labelled,
+)
 from voltutor.session.session import LEARNER, RUN, Session
 from voltutor.session.watch import Watch
 
@@ -79,5 +85,6 @@ __all__ = [
     "Tag",
     "Watch",
     "anonymous_volumes",
+    "has_anonymous_name",
     "labelled",
 ]

@@ -32,6 +32,9 @@ from voltutor.session.ownership import anonymous_volumes, labelled
 from voltutor.session.session import Session
 from voltutor.text import _, tr
 
+LOOK = ("env", "VOLTUTOR=look")
+"""What the command of a look begins with; an engine's events quote it."""
+
 SAID_LINES = 8
 """Lines of a program's message that a learner is shown."""
 
@@ -283,7 +286,7 @@ class Bench:
             return
         sharers = {ref: view for ref in container.volumes_from if (view := self.engine.container(ref))}
         for volume in anonymous_volumes(container, self.engine.volumes(), sharers):
-            self.session.journal.anonymous(volume.name)
+            self.session.journal.anonymous(volume.name, container.name)
 
     def container(self, logical: str) -> ContainerView | None:
         """The container under a logical name, whoever made it, or None."""
@@ -303,8 +306,12 @@ class Bench:
         return made and labelled(labels, self.session.id, self.session.home)
 
     def exec(self, logical: str, *argv: str) -> ExecResult:
-        """Run a program in a container and wait for it; its exit code is the caller's to judge."""
-        return self.engine.run(self.names(logical), argv)
+        """Look into a container with a program and wait for it; its exit code is the caller's to judge.
+
+        What a look runs is told from what a learner runs, by any kernel that watches: else each look would be a
+        change, and call for another.
+        """
+        return self.engine.run(self.names(logical), [*LOOK, *argv])
 
     def succeeded(self, argv: Sequence[str], result: ExecResult) -> ExecResult:
         """The result, where the program succeeded.
@@ -366,6 +373,14 @@ class Bench:
             with contextlib.suppress(NotFound):
                 self.engine.remove_volume(fresh)
             self.session.journal.release("volume", fresh)
+
+    def left_behind(self, logical: str) -> list[str]:
+        """The anonymous volumes that came with the container of a logical name, where that has gone and they have
+        not; the youngest last."""
+        if self.container(logical):
+            return []
+        name, state = self.names(logical), self.session.journal.state()
+        return [volume for volume, of in state.anonymous.items() if of == name and self.engine.volume(volume)]
 
     # commands
 

@@ -33,14 +33,15 @@ class JournalState:
     Attributes:
         reserved: by kind and name; what bears such a name is ours or was made by hand for us.
         made: by kind and name, the id that the engine gave; of a volume, which has none, its name.
-        anonymous: the names of anonymous volumes, of which an engine never gives one twice.
+        anonymous: the names of anonymous volumes, of which an engine never gives one twice, each with the name of
+            the container that it came with, or empty.
         met: by kind and name, what was seen under a reserved name, whoever made it: only what was there can
             have been removed.
     """
 
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
     made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
-    anonymous: frozenset[str] = frozenset()
+    anonymous: Mapping[str, str] = field(default_factory=dict)
     met: frozenset[tuple[Kind, str]] = frozenset()
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
@@ -77,10 +78,10 @@ class Journal:
         """After a create: the engine gave this id."""
         self._append(op="made", kind=kind, name=name, id=id)
 
-    def anonymous(self, name: str) -> None:
+    def anonymous(self, name: str, container: str = "") -> None:
         """An anonymous volume of one of our containers."""
         if name not in self.state().anonymous:
-            self._append(op="anonymous", name=name)
+            self._append(op="anonymous", name=name, container=container)
 
     def meet(self, kind: Kind, name: str) -> None:
         """Something was seen under a reserved name."""
@@ -131,7 +132,7 @@ class Journal:
 def _fold(text: str) -> JournalState:
     reserved: dict[tuple[Kind, str], Reservation] = {}
     made: dict[tuple[Kind, str], str] = {}
-    anonymous: set[str] = set()
+    anonymous: dict[str, str] = {}
     met: set[tuple[Kind, str]] = set()
     for line in text.splitlines():
         # A line that a crash cut, or that something else spoiled, spoils only itself.
@@ -148,15 +149,15 @@ def _fold(text: str) -> JournalState:
                     # A clean-up while it was being made may have forgotten the reservation.
                     reserved.setdefault(key, Reservation(kind, name, name))
                 case "anonymous":
-                    anonymous.add(name)
+                    anonymous[name] = record.get("container", "")
                 case "meet":
                     met.add(key)
                 case "forget":
                     met.discard(key)
                 case "gone":
                     made.pop(key, None)
-                    anonymous.discard(name)
+                    anonymous.pop(name, None)
                 case "release":
                     reserved.pop(key, None)
                     made.pop(key, None)
-    return JournalState(reserved, made, frozenset(anonymous), frozenset(met))
+    return JournalState(reserved, made, anonymous, frozenset(met))

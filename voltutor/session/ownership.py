@@ -26,6 +26,11 @@ def _time(stamp: str) -> datetime | None:
         return None
 
 
+def has_anonymous_name(name: str | None) -> bool:
+    """Whether an engine gave this name to an anonymous volume."""
+    return bool(name and _ANONYMOUS_NAME.fullmatch(name))
+
+
 def labelled(labels: Mapping[str, str], session: str, home: str) -> bool:
     """Whether these are the labels of this session of this home: both, or it is somebody else's."""
     return labels.get(SESSION_LABEL) == session and labels.get(HOME_LABEL) == home
@@ -50,7 +55,7 @@ def anonymous_volumes(
         for mount in container.mounts
         if mount.type == "volume"
         and mount.name
-        and _ANONYMOUS_NAME.fullmatch(mount.name)
+        and has_anonymous_name(mount.name)
         and mount.name not in container.named_sources
         and mount.name not in shared
     }

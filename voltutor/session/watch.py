@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from voltutor.engine import EngineError, Event
 from voltutor.errors import VoltutorError
-from voltutor.session.bench import Bench
+from voltutor.session.bench import LOOK, Bench
 from voltutor.session.journal import Kind
 from voltutor.session.names import PROCESS
 
 RETRY = 1.0
 """Seconds between two looks for an engine that has gone."""
+
+LOOKS = 200
+"""Looks under way whose ends are awaited, at most."""
 
 # What a container's state, or that of its files, may have changed by; the rest is noise (exec_create, top…).
 _ACTIONS = ("create", "start", "die", "destroy", "rename", "exec_die", "tag", "untag", "delete", "remove")
@@ -31,6 +35,7 @@ class Watch:
         self._here: bool | None = None
         self._seen: float | None = None
         self._results = 0
+        self._looks: deque[str] = deque(maxlen=LOOKS)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
@@ -89,6 +94,10 @@ class Watch:
         return True
 
     def _concerns_us(self, event: Event) -> bool:
+        if event.action.startswith(f"exec_create: {' '.join(LOOK)} "):
+            self._looks.append(event.exec)
+        if event.exec and event.exec in self._looks:
+            return False
         if event.action.split(":")[0] not in _ACTIONS:
             return False
         state = self._bench.session.journal.state()

@@ -1,23 +1,6 @@
 // The card of one step, drawn from one plain view object. It decides nothing: every click is a message, and
 // what is to be seen comes back as the next view.
 
-const ASLEEP_AFTER = 6000; // ms without a sign of life
-const UNHEARD_AFTER = 3000; // ms without an answer to a click
-const STALE_AFTER = 30000; // ms after which a click that nobody heard is given up
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value != null) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child != null));
-  return made;
-}
-
-const filled = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
-
 function duration(seconds) {
   const [value, unit] =
     seconds >= 0.1 ? [seconds, "s"] : seconds >= 1e-3 ? [seconds * 1e3, "ms"] : [seconds * 1e6, "µs"];
@@ -112,7 +95,7 @@ function drawAfter(node, after, labels) {
     pictures.append(figure);
   }
   const times = element("dl", { class: "vt-times" });
-  for (const key of ["then", "now"]) {
+  for (const key of ["then", "now"].filter((name) => after[name])) {
     const said = element("dd");
     said.innerHTML = after[key];
     times.append(element("div", {}, element("dt", {}, labels[key]), said));
@@ -143,16 +126,8 @@ function drawAsks(node, asks, send) {
 }
 
 function render({ model, el }) {
-  // A click in the moment in which the page connects to its kernel may get lost. So each is kept until the
-  // kernel has acknowledged it, and sent again with the next sign of life; the kernel does an id only once.
-  const unanswered = new Map();
-  const send = (action, value = null) => {
-    const message = { action, value, id: Math.random().toString(36).slice(2) };
-    // A click that waited for long is no longer meant.
-    for (const [id, older] of unanswered) if (Date.now() - older.at > STALE_AFTER) unanswered.delete(id);
-    unanswered.set(message.id, { ...message, at: Date.now() });
-    model.send(message);
-  };
+  const kernel = toKernel(model, () => update());
+  const send = kernel.send;
   const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
   const id = `vt-${Math.random().toString(36).slice(2)}`;
 
@@ -222,12 +197,12 @@ function render({ model, el }) {
     }),
   };
 
-  let sleeping = false;
   let cancelled = false;
   function update() {
     const view = model.get("view");
     if (!view || !view.labels) return;
     const labels = view.labels;
+    const sleeping = kernel.sleeping();
     card.dataset.verdict = view.verdict.kind;
     card.dataset.step = view.id;
     title.textContent = view.title;
@@ -287,40 +262,12 @@ function render({ model, el }) {
       run.focus();
     }
     unheard.textContent = labels.unheard;
+    unheard.hidden = !kernel.unheard();
     card.classList.toggle("vt-asleep", sleeping);
   }
 
-  let beat = Date.now();
-  const onMessage = (message) => {
-    if (message.ack) unanswered.delete(message.ack);
-    if (!message.beat) return;
-    beat = Date.now();
-    for (const [id, { at, ...lost }] of unanswered) {
-      if (Date.now() - at > STALE_AFTER) unanswered.delete(id);
-      else model.send(lost);
-    }
-    if (sleeping) {
-      sleeping = false;
-      update();
-    }
-  };
-  model.on("change:view", update);
-  model.on("msg:custom", onMessage);
-  const timer = setInterval(() => {
-    const oldest = Math.min(...[...unanswered.values()].map((message) => message.at));
-    unheard.hidden = sleeping || !(Date.now() - oldest > UNHEARD_AFTER);
-    const now = Date.now() - beat > ASLEEP_AFTER;
-    if (now !== sleeping) {
-      sleeping = now;
-      update();
-    }
-  }, 500);
   update();
-  return () => {
-    clearInterval(timer);
-    model.off("change:view", update);
-    model.off("msg:custom", onMessage);
-  };
+  return kernel.close;
 }
 
 export default { render };

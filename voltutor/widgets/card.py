@@ -21,6 +21,12 @@ from voltutor.widgets.workplace import Workplace
 
 HERE = Path(__file__).parent
 
+
+def _script(name: str) -> str:
+    """A view's script behind what all views share: a module can't import another one without a server for it."""
+    return (HERE / "common.js").read_text(encoding="utf-8") + (HERE / name).read_text(encoding="utf-8")
+
+
 BEAT = 2.0
 """Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
 
@@ -57,7 +63,7 @@ class Controlled(anywidget.AnyWidget):
 class CardView(Controlled):
     """The view of one step."""
 
-    _esm = HERE / "card.js"
+    _esm = _script("card.js")
 
     def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
         super().__init__(lambda show: Controller(workplace, lab, step, show))
@@ -66,7 +72,7 @@ class CardView(Controlled):
 class PanelView(Controlled):
     """The view of the measuring panel."""
 
-    _esm = HERE / "panel.js"
+    _esm = _script("panel.js")
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: MeasuringController(workplace, show))

@@ -31,6 +31,7 @@ from voltutor.lessons import (
     clear,
     lay_out,
     mount_picture,
+    not_possible,
     picture,
     prepare,
     reset_plan,
@@ -250,6 +251,7 @@ class Controller:
     def _check(self) -> Verdict:
         """Ask the engine, and keep what it shows; a step that is passed stays passed."""
         bench = self._bench()
+        self._state.lines = [bench.line(command) for command in self.step.solution]
         found = verdict(self.step, bench)
         scene = self._picture(bench) if not isinstance(found, EngineTrouble) else None
         self._state.missing = not bench.has_image(self.step.image)
@@ -282,6 +284,11 @@ class Controller:
         self._state.guessed, self._state.guess = True, guess
         self._progress.update(self.lab.id, self.step.id, guess=guess, guessed=True)
         self._draw(self._state.result)
+        if self.step.given and self.workplace.bench and not not_possible(self.step, self.workplace.bench):
+            # What the goal speaks of must be there for those who type, too; before the guess it would tell.
+            self._cancel.clear()
+            self._follow(prepare(self.step, self.workplace.bench), tr(_("Preparing…")))
+            self._check()
 
     def _hint(self, _value: Any) -> None:
         self._state.hints = min(self._state.hints + 1, len(self.step.hints) + 1)
@@ -292,7 +299,8 @@ class Controller:
             return
         bench = self._bench()
         self._state.asks = ()
-        if self.step.needs and isinstance(self._check(), NotPossible):
+        if not_possible(self.step, bench):
+            self._check()
             return
         busy = tr(_("Running…"))
         if self._follow(prepare(self.step, bench), busy):
@@ -526,7 +534,7 @@ class Controller:
         return {
             "explanation": words.html(_filled(step.explanation, names)),
             "pictures": pictures,
-            "then": words.html(_filled(step.then_now.then, names)),
+            "then": words.html(_filled(step.then_now.then, names)) if step.then_now.then else "",
             "now": words.html(_filled(step.then_now.now, names)),
             "solution": words.python(step.solution),
         }

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from voltutor.engine import EngineGone
 from voltutor.errors import VoltutorError
-from voltutor.measure import PLACES, WORKLOADS, Experiment, Measure, two_places
+from voltutor.images import LAB_IMAGES, MIB
+from voltutor.measure import PLACES, WORKLOADS, Experiment, Measure, titles, two_places
 from voltutor.results import Result, load
-from voltutor.results.statistics import MOST, PILOT
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.workplace import Workplace
 
-MIB = 1 << 20
 PUBLISH_EVERY = 0.2
 """Seconds between two pictures of long work."""
 
@@ -42,7 +44,7 @@ class _State:
     trouble: str = ""
     exported: str = ""
     forest: str = ""
-    drawn: tuple[int, ...] = ()
+    drawn: tuple[Result, ...] = ()
 
 
 class MeasuringController:
@@ -54,6 +56,7 @@ class MeasuringController:
         self._queue: queue.Queue[tuple[str, Any, threading.Event]] = queue.Queue()
         self._cancel = threading.Event()
         self._running = threading.Event()
+        self._looking = threading.Event()
         self._publish(self.view())
         workplace.listen(self._heard)
         self._submit("look", None)
@@ -76,7 +79,9 @@ class MeasuringController:
         return done
 
     def _heard(self, _what: str) -> None:
-        self._submit("look", None)
+        if not self._looking.is_set():
+            self._looking.set()
+            self._submit("look", None)
 
     def _submit(self, action: str, value: Any) -> threading.Event:
         done = threading.Event()
@@ -94,11 +99,15 @@ class MeasuringController:
         }
         while True:
             action, value, done = self._queue.get()
+            if action == "look":
+                self._looking.clear()  # what happens from here on may be missed by this look
             try:
                 if action in actions:
                     actions[action](value)
             except VoltutorError as error:
                 self._state.trouble = str(error)
+                if isinstance(error, EngineGone):
+                    self.workplace.lost()
             except Exception as error:  # a panel that dies silently would be worse than one that says so
                 self._state.trouble = tr(_("Something unforeseen happened ({detail})."), detail=repr(error))
             finally:
@@ -166,17 +175,17 @@ class MeasuringController:
         order = list(WORKLOADS)
         paths = (self.workplace.bench.session.folder / "results").glob("*.json")
         found = [result for path in paths for result in load(path) if result.pairs]
-        return sorted(found, key=lambda result: (order.index(result.workload), result.places))
+        known = (result for result in found if result.workload in WORKLOADS)
+        return sorted(known, key=lambda result: (order.index(result.workload), result.places))
 
     def _draw(self) -> None:
-        found = [result for result in self.results() if result.workload in WORKLOADS]
-        drawn = tuple(len(result.pairs) for result in found)
-        if not found or drawn == self._state.drawn:
+        found = tuple(self.results())
+        if found == self._state.drawn:
             return
         from voltutor import plots
 
-        self._state.drawn = drawn
-        self._state.forest = plots.svg(plots.ratios(found))
+        self._state.drawn = found
+        self._state.forest = plots.svg(plots.ratios(found)) if found else ""
 
     def _export(self, _value: Any) -> None:
         from voltutor.plots import page
@@ -185,11 +194,8 @@ class MeasuringController:
         found = self.results()
         if not found:
             return
-        folder = self.workplace.home / "labs"
-        folder.mkdir(parents=True, exist_ok=True)
-        told = {name: (tr(work.title), tr(work.isolates)) for name, work in WORKLOADS.items()}
-        html = folder / "what-it-cost.html"
-        html.write_text(page(found, told), encoding="utf-8")
+        html = _unused(Path.cwd(), "what-it-cost")  # the kernel's folder is the notebook's
+        html.write_text(page(found, titles()), encoding="utf-8")
         save(html.with_suffix(".json"), *found)
         self._state.exported = tr(
             _("Written beside this notebook: {html} and {json}."),
@@ -200,18 +206,16 @@ class MeasuringController:
     # the view
 
     def _estimate(self) -> str:
-        """What the choice would take: pilot at least, 40 pairs or the budget at most; and the disk."""
+        """What the choice may take of the engine's disk, and of the learner's time."""
         experiments = self._experiments()
         if not experiments:
             return tr(_("Choose at least one workload."))
-        least = sum(each.workload.seconds * PILOT for each in experiments)
-        most = sum(min(each.budget, each.workload.seconds * MOST) for each in experiments)
-        space = max(each.space for each in experiments)
+        images = sum(LAB_IMAGES[image].data_bytes for image in {each.workload.image for each in experiments})
+        beside = max(each.space - LAB_IMAGES[each.workload.image].data_bytes for each in experiments)
         return tr(
-            _("Measures for {least:.0f} to {most:.0f} s, and takes up to {space} MiB of the engine's disk."),
-            least=min(least, most),
-            most=most,
-            space=space // MIB,
+            _("Up to {n} s of pairs for each; takes up to {space} MiB of the engine's disk."),
+            n=self._state.budget,
+            space=(images + beside) // MIB,
         )
 
     def view(self) -> View:
@@ -231,7 +235,7 @@ class MeasuringController:
                 }
                 for work in WORKLOADS.values()
             ],
-            "places": [{"name": place.name, "title": tr(place.title)} for place in PLACES.values()],
+            "places": [{"name": place.name, "title": place.title} for place in PLACES.values()],
             "a": state.a,
             "b": state.b,
             "budgets": list(BUDGETS),
@@ -240,7 +244,7 @@ class MeasuringController:
             "floor": tr(_("A place against itself: the noise floor.")) if state.a == state.b else "",
             "run": bool(info and state.chosen and not state.busy),
             "busy": state.busy,
-            "text": state.text if state.busy else "",
+            "text": state.text,
             "done": state.done,
             "total": state.total,
             "left": tr(_("{n} more to come"), n=state.left) if state.busy and state.left else "",
@@ -249,6 +253,15 @@ class MeasuringController:
             "forest": state.forest,
             "labels": labels,
         }
+
+
+def _unused(folder: Path, stem: str) -> Path:
+    """A name for the page and its figures that nothing in the folder has yet."""
+    numbers = itertools.count(2)
+    name = stem
+    while any((folder / name).with_suffix(suffix).exists() for suffix in (".html", ".json")):
+        name = f"{stem}-{next(numbers)}"
+    return folder / f"{name}.html"
 
 
 _LABELS = {

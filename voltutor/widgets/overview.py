@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -12,8 +14,12 @@ from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
 from voltutor.lessons import Lab
 from voltutor.session import Session
+from voltutor.session.names import KINDS
 from voltutor.text import _, tr
 from voltutor.widgets.workplace import Workplace
+
+READING = 4
+"""Minutes for what stands before and after the cards."""
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -33,7 +39,7 @@ def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
     return (
         f'<a href="{escape(lab.id)}.ipynb">{escape(lab.id)}</a>',
         escape(tr(lab.title)),
-        str(sum(step.minutes for step in lab.steps) + 4),
+        str(sum(step.minutes for step in lab.steps) + READING),
         _works(workplace, lab),
         f"{passed} / {len(lab.steps)}",
     )
@@ -45,23 +51,24 @@ def _works(workplace: Workplace, lab: Lab) -> str:
         return escape(tr(_("no engine")))
     needs = {need for step in lab.steps for need in step.needs}
     lacking = [found for need in sorted(needs) if (found := bench.capability(need)).available is False]
+    if any(bench.capability(need).available is None for need in needs):
+        return escape(tr(_("not tried yet")))
     if not lacking:
         return f'<span class="vt-whole">{escape(tr(_("works here")))}</span>'
     missed = [step for step in lab.steps if {one.name for one in lacking} & step.needs]
     if len(missed) == len(lab.steps):
-        return escape(tr(_("recorded, because {why}"), why=lacking[0].why))
+        return escape(tr(_("not here: {why}"), why=lacking[0].why))
     return escape(tr(_("{n} steps not, because {why}"), n=len(missed), why=lacking[0].why))
 
 
 def traces_html(workplace: Workplace) -> str:
     """Where things are kept, what they take, and what a clean-up would remove; it removes nothing."""
     home = workplace.home
-    kept = sum(path.stat().st_size for path in home.rglob("*") if path.is_file() and not path.is_symlink())
     parts = [
         _paragraph(
             _("Notebooks, progress and results are kept in {home}, {size} now."),
             home=home,
-            size=size_text(kept),
+            size=size_text(_kept(home)),
         )
     ]
     if workplace.bench is not None:
@@ -79,6 +86,18 @@ def traces_html(workplace: Workplace) -> str:
     return _section(_("Leave no trace"), "".join(parts))
 
 
+def _kept(home: Path) -> int:
+    """Bytes in the home but for the embedded engine's, which are the engine's disk."""
+    total = 0
+    for folder, folders, files in os.walk(home):
+        if Path(folder) == home and "engine" in folders:
+            folders.remove("engine")
+        for name in files:
+            with contextlib.suppress(OSError):  # one that has gone meanwhile
+                total += (Path(folder) / name).lstat().st_size
+    return total
+
+
 def _plan(workplace: Workplace) -> str:
     assert workplace.bench is not None  # noqa: S101 - the caller looked
     engine = workplace.bench.engine
@@ -89,7 +108,11 @@ def _plan(workplace: Workplace) -> str:
     if not plan.remove:
         return _paragraph(_("On {engine} nothing of this kit's is left."), engine=engine.info.title)
     rows = [
-        (escape(one.thing.kind), f"<code>{escape(one.thing.name)}</code>", escape(one.thing.step or ""))
+        (
+            escape(tr(KINDS[one.thing.kind])),
+            f"<code>{escape(one.thing.name)}</code>",
+            escape(one.thing.step or ""),
+        )
         for one in plan.remove
     ]
     text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)

@@ -1,27 +1,8 @@
 // The measuring panel, drawn from one plain view object; every click is a message.
 
-const ASLEEP_AFTER = 6000; // ms without a sign of life
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value != null) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child != null));
-  return made;
-}
-
-const filled = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
-
 function render({ model, el }) {
-  const waiting = new Map(); // clicks that the kernel has not acknowledged
-  const send = (action, value = null) => {
-    const message = { action, value, id: Math.random().toString(36).slice(2) };
-    waiting.set(message.id, message);
-    model.send(message);
-  };
+  const kernel = toKernel(model, () => update());
+  const send = kernel.send;
   const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
   const id = `vt-${Math.random().toString(36).slice(2)}`;
   const title = part("h3", "title", { id });
@@ -84,11 +65,11 @@ function render({ model, el }) {
     if (hadFocus >= 0) selects.querySelectorAll("select")[hadFocus].focus();
   }
 
-  let sleeping = false;
   function update() {
     const view = model.get("view");
     if (!view || !view.labels) return;
     const labels = view.labels;
+    const sleeping = kernel.sleeping();
     title.textContent = labels.title;
     badge.textContent = view.engine;
     asleep.textContent = labels.asleep;
@@ -128,32 +109,8 @@ function render({ model, el }) {
     empty.hidden = Boolean(view.forest);
   }
 
-  let beat = Date.now();
-  const onMessage = (message) => {
-    if (message.ack) waiting.delete(message.ack);
-    if (!message.beat) return;
-    beat = Date.now();
-    for (const lost of waiting.values()) model.send(lost);
-    if (sleeping) {
-      sleeping = false;
-      update();
-    }
-  };
-  model.on("change:view", update);
-  model.on("msg:custom", onMessage);
-  const timer = setInterval(() => {
-    const now = Date.now() - beat > ASLEEP_AFTER;
-    if (now !== sleeping) {
-      sleeping = now;
-      update();
-    }
-  }, 500);
   update();
-  return () => {
-    clearInterval(timer);
-    model.off("change:view", update);
-    model.off("msg:custom", onMessage);
-  };
+  return kernel.close;
 }
 
 export default { render };

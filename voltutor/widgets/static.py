@@ -55,7 +55,9 @@ def card_html(view: dict[str, Any]) -> str:
             for p in after["pictures"]
         )
         times = "".join(
-            f"<div><dt>{escape(labels[key])}</dt><dd>{after[key]}</dd></div>" for key in ("then", "now")
+            f"<div><dt>{escape(labels[key])}</dt><dd>{after[key]}</dd></div>"
+            for key in ("then", "now")
+            if after[key]
         )
         parts.append(
             f'<section class="vt-after"><h4>{escape(labels["explanation"])}</h4><p>{after["explanation"]}</p>'

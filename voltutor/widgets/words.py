@@ -9,7 +9,6 @@ from html import escape
 from typing import Any
 
 from voltutor.images import MIB
-from voltutor.measure import place_title
 from voltutor.results import (
     Interval,
     Result,
@@ -17,6 +16,7 @@ from voltutor.results import (
     compare,
     duration_interval,
     median_interval,
+    place_title,
     slowdown,
     times_interval,
 )
