@@ -170,5 +170,7 @@ def formatted(folder: Path, kind: str, gibibytes: int) -> Iterator[Path]:
     try:
         yield target
     finally:
-        subprocess.run(["umount", "--recursive", "--lazy", target], check=True)
+        # An engine that had it as its data root may have unmounted it already.
+        if target.is_mount():
+            subprocess.run(["umount", "--recursive", "--lazy", target], check=True)
         image.unlink()

@@ -16,7 +16,6 @@ import pytest
 from tests.dockerd import Dockerd
 from voltutor.engine import Engine, EngineGone
 from voltutor.errors import UsageError
-from voltutor.fio import NotFio
 from voltutor.images import MIB
 from voltutor.measure import (
     BIND,
@@ -75,17 +74,17 @@ def test_a_run_without_a_timing_is_refused() -> None:
         "fio version": "fio-3.33",
         "jobs": [{"jobname": "open", "error": 0}, {"jobname": "write", "error": 0}],
     }
-    with pytest.raises(NotFio, match="timed nothing"):
+    with pytest.raises(NotReadable, match="timed nothing"):
         FirstWrite().read(json.dumps(empty).encode())
     idle = {
         "fio version": "fio-3.33",
         "jobs": [{"jobname": "io", "error": 0, "write": {"total_ios": 0}}],
     }
-    with pytest.raises(NotFio, match="no I/O"):
+    with pytest.raises(NotReadable, match="no I/O"):
         Io(MIB, {}).read(json.dumps(idle).encode())
-    with pytest.raises(NotFio, match="no fsync"):
+    with pytest.raises(NotReadable, match="no fsync"):
         Io(MIB, {}, metric="seconds").read(document(write=MOVED))
-    with pytest.raises(NotFio, match="no write"):
+    with pytest.raises(NotReadable, match="no write"):
         Stall().read(document(write={**MOVED, "iops": 0}))
     with pytest.raises(NotReadable, match="clock"):
         Timed("true").read(b"took 2.5 2.5")

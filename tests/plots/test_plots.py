@@ -155,3 +155,12 @@ def test_pyplot_is_never_loaded() -> None:
 
     code = "import sys, voltutor.plots; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_guessed_ratio_is_a_star_with_its_words_below() -> None:
+    figure = plots.ratios([result(2.0)], guess=40.0)
+    (axes,) = figure.axes
+    star = next(line for line in axes.lines if line.get_marker() == "*")
+    assert (list(star.get_xdata()), list(star.get_ydata())) == ([40.0], [0])
+    assert "your guess: 40×" in axes.get_xlabel()
+    assert axes.get_xlim()[1] > 40

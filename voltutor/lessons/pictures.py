@@ -52,8 +52,8 @@ def _layer(bench: Bench, logical: str) -> ContainerLayer | None:
 
 
 def mount_picture(bench: Bench, containers: Sequence[str], volumes: Sequence[str] = ()) -> MountScene:
-    """The containers of these logical names that exist with their mounts, and of the volumes of these logical
-    names, and of the anonymous ones of this session, those that none of them mounts.
+    """The containers of these logical names that exist with their mounts; and of the volumes of these logical names,
+    and of the anonymous ones that such containers left behind, those that none of them mounts.
 
     Raises:
         EngineError: the engine does not answer.
@@ -64,8 +64,8 @@ def mount_picture(bench: Bench, containers: Sequence[str], volumes: Sequence[str
     )
     used = {mount.name for view in shown for mount in view.mounts}
     named = [one.name for logical in volumes if (one := bench.volume(logical)) and one.name not in used]
-    there = {view.name for view in bench.engine.volumes()}
-    anonymous = sorted((bench.session.journal.state().anonymous.keys() & there) - used)
+    left = (name for logical in containers for name in bench.left_behind(logical))
+    anonymous = [name for name in left if name not in used]
     unused = [
         *(Storage("volume", name) for name in named),
         *(Storage("anonymous", name) for name in anonymous),

@@ -36,17 +36,13 @@ def ratios(results: Sequence[Result], guess: float | None = None) -> Figure:
     if not rows:
         raise ValueError("no pairs to draw")
     with style():
-        made = figure(height=1.9 + 0.42 * len(rows))
+        made = figure(height=1.9 + 0.42 * len(rows) + (0.2 if guess else 0))
         axes = made.add_subplot()
         axes.set_xscale("log")
         axes.axvline(1, color=INK, linewidth=1)
         for row, (result, found) in enumerate(rows):
             _row(axes, row, result, found)
         alike = len({result.places for result in results}) == 1
-        if guess:
-            axes.plot([guess], [len(rows) - 1], marker="*", markersize=15, linestyle="", color=GUESS,
-                      markeredgecolor="white", label=tr(_("your guess: {guess}"), guess=times(guess)))  # fmt: skip
-            axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         axes.set_yticks(range(len(rows)), [_label(result, found, alike) for result, found in rows])
         axes.invert_yaxis()
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -62,6 +58,11 @@ def ratios(results: Sequence[Result], guess: float | None = None) -> Figure:
         else:
             axes.set_title(tr(_("Pair by pair: the first place against the second")))
             axes.set_xlabel(tr(_("first : second, median ratio with its 95 % interval")))
+        if guess:
+            axes.plot([guess], [len(rows) - 1], marker="*", markersize=15, linestyle="", color=GUESS,
+                      markeredgecolor="white")  # fmt: skip
+            # The frame is low and its title long: the words stand below the axis.
+            axes.set_xlabel(f"{axes.get_xlabel()}\n★ {tr(_('your guess: {guess}'), guess=times(guess))}")
         add_caption(made, results[0])
     return made
 
