@@ -21,7 +21,7 @@ from typing import Any
 
 from voltutor.cli.notebooks import copied, source
 from voltutor.cli.warm import get, warm
-from voltutor.engine import Engine, embedded, find
+from voltutor.engine import Engine, embedded, find, for_deletion
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home, write_atomically
 from voltutor.images import unpacked
@@ -60,7 +60,7 @@ def lab(arguments: argparse.Namespace) -> int:
         print(tr(_("A server for this home is running already (process {pid})."), pid=running.pid))
         _announce(running, notebook, arguments)
         return 0
-    env = _environment(folder, engine)
+    env = _environment(folder, engine, for_deletion(arguments.engine))
     _settings(folder)
     port = _free_port(arguments.port)
     if port != arguments.port:
@@ -131,7 +131,7 @@ def _redirect(url: str) -> Path:
     return page
 
 
-def _environment(folder: Path, engine: Engine) -> dict[str, str]:
+def _environment(folder: Path, engine: Engine, deletion: str) -> dict[str, str]:
     """Everything of Jupyter's and IPython's under the home: the learner's own set-up has no part in this, and
     keeps nothing of ours."""
     jupyter = folder / "jupyter"
@@ -139,6 +139,7 @@ def _environment(folder: Path, engine: Engine) -> dict[str, str]:
         "VOLTUTOR_HOME": str(folder),
         # The private one is started again when it is needed; by its URL alone it would stay away.
         "VOLTUTOR_ENGINE": embedded.NAME if engine.info.private else engine.url,
+        "VOLTUTOR_DELETION_ENGINE": deletion,
         # What is typed in JupyterLab's own terminal goes to the same engine.
         "DOCKER_HOST": engine.url,
         "JUPYTER_CONFIG_DIR": str(jupyter / "config"),

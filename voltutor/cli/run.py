@@ -17,9 +17,10 @@ from traitlets.config import Config
 
 from voltutor import cleanup
 from voltutor.cli.notebooks import copied
-from voltutor.engine import Engine, EngineError, EngineGone, find
+from voltutor.engine import Engine, EngineError, EngineGone, find, find_for_deletion
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
+from voltutor.labs import LABS
 from voltutor.results import load
 from voltutor.session import RUN, Session
 from voltutor.text import _, tr
@@ -40,10 +41,30 @@ class RunLostEngine(RunFailed):
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute each lab, write the notebook, a page and the plots, and remove what was made."""
-    engine = find(arguments.engine)
     notebooks = _notebooks(arguments.labs)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
+    for finder, paths in (
+        (find, [path for path in notebooks if not _private(path)]),
+        (find_for_deletion, [path for path in notebooks if _private(path)]),
+    ):
+        if paths:
+            _run_on(finder(arguments.engine), paths, out)
+    if missed := [reason for path in notebooks for reason in _not_live(out / path.name)]:
+        print(tr(_("Not done live, since this engine can't:")))
+        for reason in missed:
+            print(f"  {reason}")
+    print(tr(_("Done: {out}"), out=out))
+    return 0
+
+
+def _private(path: Path) -> bool:
+    """Whether a notebook's lab removes what it finds, so that it takes an engine on which all is the learner's."""
+    return path.stem in LABS and LABS[path.stem].private
+
+
+def _run_on(engine: Engine, notebooks: list[Path], out: Path) -> None:
+    """Execute notebooks on one engine, in a session of their own."""
     session = Session.begin(home(), engine, RUN)
     print(tr(_("{engine} at {url}, session {id}"), engine=engine.info.title, url=engine.url, id=session.id))
     session.hold()
@@ -60,12 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     session.let_go()
     _sweep(engine, session)
-    if missed := [reason for path in notebooks for reason in _not_live(out / path.name)]:
-        print(tr(_("Not done live, since this engine can't:")))
-        for reason in missed:
-            print(f"  {reason}")
-    print(tr(_("Done: {out}"), out=out))
-    return 0
 
 
 def _notebooks(names: list[str]) -> list[Path]:

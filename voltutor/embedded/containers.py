@@ -311,6 +311,14 @@ class Containers:
                     await self._fill_one(container, root, point)
             if not os.path.isdir(root + scope.resolve(root, folder)):
                 scope.make_folder(root, folder)
+        self._empty_unused(container)
+
+    def _empty_unused(self, container: Container) -> None:
+        """Of its volumes, those that no running container has may hold only what lasts."""
+        for point in container.points:
+            volume = self._volumes.by_name.get(point.name) if point.kind == mounts.VOLUME else None
+            if volume and not any(self.by_id[id_].running for id_ in volume.holders if id_ in self.by_id):
+                self._volumes.emptied(volume.name)
 
     async def _fill_one(self, container: Container, root: str, point: Point) -> None:
         folder, isolated = self.folder_of(point.name), self._storage.isolated
@@ -539,6 +547,7 @@ class Containers:
         state.status, state.exit_code, state.pid, state.finished = EXITED, code, 0, words.now()
         with contextlib.suppress(KeyError):
             self.save(container)
+        self._empty_unused(container)
         for reader in streams.readers:
             with contextlib.suppress(Exception):
                 await reader.put(0, b"")

@@ -138,6 +138,14 @@ class Volumes:
             flags, options = tmpfs_options(volume.options.get("o", ""))
             kernel.mount("tmpfs", volume.folder, "tmpfs", flags, options)
 
+    def emptied(self, name: str) -> None:
+        """No running container has it any longer: what lies in memory goes, as with Docker, whose local driver mounts
+        a volume with options only while a container that has it runs (moby, volume/local)."""
+        volume = self.by_name.get(name)
+        if volume and volume.options:
+            kernel.umount(volume.folder)
+            self._mount(volume)
+
     def remove(self, name: str, *, force: bool = False) -> None:
         """Remove a volume that nobody holds; `force` is content where there is none.
 
@@ -157,10 +165,11 @@ class Volumes:
         self._events.tell("volume", "destroy", name, {"driver": "local"})
 
     def prune(self, wanted: Callable[[Volume], bool]) -> dict[str, Any]:
-        """Remove what nobody holds and `wanted` says; their names, and the bytes given back."""
+        """Remove what nobody holds and `wanted` says; their names, and the bytes given back. A volume with options
+        is never pruned (moby, volume/service/service.go: PruneVolumes)."""
         gone, space = [], 0
         for volume in [*self.by_name.values()]:
-            if not volume.holders and wanted(volume):
+            if not volume.holders and not volume.options and wanted(volume):
                 space += layers.size(volume.folder)
                 self.remove(volume.name)
                 gone.append(volume.name)

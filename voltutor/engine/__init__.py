@@ -14,7 +14,7 @@ from voltutor.engine.errors import (
     Refused,
     Why,
 )
-from voltutor.engine.find import Candidate, Found, candidates, find, survey
+from voltutor.engine.find import Candidate, Found, candidates, find, find_for_deletion, for_deletion, survey
 from voltutor.engine.views import (
     Change,
     ContainerSpec,
@@ -57,5 +57,7 @@ __all__ = [
     "Why",
     "candidates",
     "find",
+    "find_for_deletion",
+    "for_deletion",
     "survey",
 ]

@@ -41,6 +41,7 @@ from voltutor.engine.views import (
     LayerView,
     VolumeView,
 )
+from voltutor.text import _, tr
 
 CALL_LIMIT = 60
 """Seconds that one ordinary call may take."""
@@ -290,6 +291,24 @@ class Engine:
         return convert.volume(
             self._api.create_volume(name, driver_opts=dict(options or {}), labels=dict(labels))
         )
+
+    @_call
+    def dangling_volumes(self) -> list[VolumeView]:
+        """The volumes that no container uses, as `docker volume ls --filter dangling=true` lists them."""
+        found = self._api.volumes(filters={"dangling": ["true"]})["Volumes"] or ()
+        return [convert.volume(item) for item in found]
+
+    @_call
+    def prune_volumes(self, filters: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]:
+        """`docker volume prune` on this kit's own engine, and on no other; the removed names, and bytes freed.
+
+        Raises:
+            Refused: it is not this learner's private engine, and a prune could take what is not ours.
+        """
+        if not self.info.private:
+            raise Refused("prune", 403, tr(_("this kit prunes nothing on an engine that it did not start")))
+        answer = self._api.prune_volumes(filters={key: list(values) for key, values in filters.items()})
+        return tuple(answer["VolumesDeleted"] or ()), int(answer["SpaceReclaimed"])
 
     @_call
     def remove_volume(self, name: str) -> None:

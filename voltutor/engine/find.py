@@ -249,6 +249,29 @@ def survey(url: str | None = None, env: Mapping[str, str] = os.environ) -> list[
     return answers
 
 
+def for_deletion(url: str | None = None, env: Mapping[str, str] = os.environ) -> str:
+    """What to ask `find` for where a lab removes what it finds: an engine that the learner named, or this home's own,
+    on which nothing of anybody else can be."""
+    named = (url, env.get("VOLTUTOR_DELETION_ENGINE"), env.get("VOLTUTOR_ENGINE"), env.get("DOCKER_HOST"))
+    return next((one for one in named if one not in (None, "", "auto")), None) or embedded.NAME
+
+
+def find_for_deletion(url: str | None = None, env: Mapping[str, str] = os.environ) -> Engine:
+    """The engine of the labs that remove things; where nobody named one and this home's own can't run here, the first
+    that answers: the labs then keep to their own things.
+
+    Raises:
+        NoEngine, CannotStart: none can be used.
+    """
+    wanted = for_deletion(url, env)
+    try:
+        return find(wanted, env)
+    except embedded.CannotStart:
+        if url == embedded.NAME:
+            raise
+        return find(None, env)
+
+
 def find(url: str | None = None, env: Mapping[str, str] = os.environ) -> Engine:
     """The first engine that answers.
 

@@ -5,6 +5,8 @@ from voltutor.labs.bind_mounts import BIND_MOUNTS
 from voltutor.labs.copy_on_write import COPY_ON_WRITE
 from voltutor.labs.data_containers import DATA_CONTAINERS
 from voltutor.labs.managed_volumes import MANAGED_VOLUMES
+from voltutor.labs.removing import REMOVING
+from voltutor.labs.rescue import RESCUE_LAB
 from voltutor.labs.start_here import START_HERE
 from voltutor.labs.what_a_volume_is_for import WHAT_A_VOLUME_IS_FOR
 from voltutor.labs.what_it_costs import WHAT_IT_COSTS
@@ -21,6 +23,8 @@ LABS: dict[str, Lab] = {
         MANAGED_VOLUMES,
         DATA_CONTAINERS,
         WHAT_IT_COSTS,
+        REMOVING,
+        RESCUE_LAB,
     )
 }
 

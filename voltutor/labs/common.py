@@ -1,9 +1,12 @@
-"""What several labs use: a shell in a container, and looks at what lies where."""
+"""What several labs use: a shell in a container, looks at what lies where, and what became of volumes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from voltutor.engine import ContainerView, Mount
-from voltutor.session import READ_ONLY, Bench, Exec
+from voltutor.session import READ_ONLY, Bench, Exec, Progress, Run
 
 
 def shell(name: str, line: str) -> Exec:
@@ -19,6 +22,11 @@ def seen(bench: Bench, logical: str) -> ContainerView | None:
     return view
 
 
+def removed(bench: Bench, logical: str) -> bool:
+    """Whether the container of a logical name was there, and is no longer."""
+    return seen(bench, logical) is None and bench.was_there(logical)
+
+
 def has(bench: Bench, logical: str, path: str) -> bool:
     """Whether a running container has a file."""
     return bench.exec(logical, "test", "-e", path).code == 0
@@ -29,3 +37,35 @@ def looked(bench: Bench, volume: str, *argv: str) -> int:
     mode = "ro" if bench.capability(READ_ONLY).available else ""
     with bench.scratch("lab", (), [Mount("/look", volume, mode)]) as container:
         return bench.engine.run(container, argv).code
+
+
+def came_with(bench: Bench, logical: str) -> list[str]:
+    """The anonymous volumes that are known to have come with the containers of a logical name, there or not."""
+    name, state = bench.names(logical), bench.session.journal.state()
+    return [volume for volume, of in {**state.gone, **state.anonymous}.items() if of == name]
+
+
+def all_gone(bench: Bench, logical: str) -> bool:
+    """Whether the container of a logical name had anonymous volumes, and none of them is there any longer."""
+    volumes = came_with(bench, logical)
+    return bool(volumes) and not any(bench.engine.volume(volume) for volume in volumes)
+
+
+@dataclass(frozen=True)
+class RunOnOrphan(Run):
+    """`docker container run` with the anonymous volume that `of` left behind, at /old, beside its own mounts."""
+
+    of: str = ""
+
+    def _now(self, bench: Bench, without: str) -> Run:
+        left = bench.left_behind(self.of)
+        old = Mount("/old", left[-1] if left else without, raw=True)
+        return Run(self.name, self.image, self.command, (old, *self.volumes))
+
+    def argv(self, bench: Bench) -> list[str]:
+        """With the long name, where the volume is there yet."""
+        return self._now(bench, "LONG-NAME").argv(bench)
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Start it."""
+        yield from self._now(bench, "").perform(bench)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from voltutor.labs.common import has, seen, shell
+from voltutor.labs.common import RunOnOrphan, has, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import (
     SIZED,
     Bench,
     CreateVolume,
     Mount,
-    Progress,
     Remove,
     Run,
     Stop,
@@ -187,25 +185,6 @@ RESCUED = Passed(_("`{rescue}` reads the page in /old: {text}. The volume had on
 
 GONE = Run("gone", "lab", (), (Mount("/webapp"),))
 GONE_PAGE = shell("gone", "hostname > /webapp/rescue-me")
-
-
-@dataclass(frozen=True)
-class RunOnOrphan(Run):
-    """`docker container run` with the anonymous volume that `of` left behind, at /old."""
-
-    of: str = ""
-
-    def _now(self, bench: Bench, without: str) -> Run:
-        left = bench.left_behind(self.of)
-        return Run(self.name, self.image, (), (Mount("/old", left[-1] if left else without, raw=True),))
-
-    def argv(self, bench: Bench) -> list[str]:
-        """With the long name, where the volume is there yet."""
-        return self._now(bench, "LONG-NAME").argv(bench)
-
-    def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Start it."""
-        yield from self._now(bench, "").perform(bench)
 
 
 def rescued(bench: Bench) -> Verdict:

@@ -78,7 +78,9 @@ def perform(step: Step, bench: Bench) -> Iterator[Progress]:
 
 def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
     for command in commands:
-        yield Progress(f"$ {bench.line(command)}")
+        # A scene that is set for a quest has no line: it would tell where everything lies.
+        if line := bench.line(command):
+            yield Progress(f"$ {line}")
         yield from command.perform(bench)
 
 
@@ -93,16 +95,22 @@ def lay_out(step: Step, bench: Bench) -> None:
             path.write_text(content.replace("{n}", str(bench.number)), encoding="utf-8")
 
 
+def _commands(step: Step) -> list[Command]:
+    """What is given and done; of a scene that is set at once, its parts."""
+    return [
+        part for command in (*step.given, *step.solution) for part in getattr(command, "parts", (command,))
+    ]
+
+
 def names_of(step: Step) -> list[str]:
     """The containers that a step uses, by logical name."""
-    commands = [*step.given, *step.solution]
-    return list(dict.fromkeys(command.name for command in commands if isinstance(command, Run)))
+    return list(dict.fromkeys(command.name for command in _commands(step) if isinstance(command, Run)))
 
 
 def volumes_of(step: Step) -> list[str]:
     """The named volumes that a step makes, by logical name."""
     names = []
-    for command in [*step.given, *step.solution]:
+    for command in _commands(step):
         if isinstance(command, CreateVolume):
             names.append(command.name)
         elif isinstance(command, Run):
@@ -169,7 +177,6 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
                 yield from removal.perform(bench)
             except (NotFound, Conflict):
                 _wait_until_gone(bench, logical)
-        bench.session.journal.forget("container", bench.names(logical))
     for logical in names_of(step):
         for volume_name in bench.left_behind(logical):
             yield Progress(f"$ docker volume rm {volume_name}")
@@ -178,6 +185,7 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
             ):  # one that another container has by now stays with it
                 bench.engine.remove_volume(volume_name)
                 bench.session.journal.gone("volume", volume_name)
+        bench.session.journal.forget("container", bench.names(logical))
     for logical in volumes_of(step):
         if volume := bench.volume(logical):
             yield Progress(f"$ docker volume rm {volume.name}")

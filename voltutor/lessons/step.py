@@ -71,6 +71,8 @@ class Step:
         the session's own number.
     needs: capabilities without which the step is not possible.
     measures: the workload whose result the card plots.
+    sweeps: whether its lines, as the source has them, would take what is not ours; on an engine that is not the
+        learner's alone they are played on the session's own things, and the card says so.
     """
 
     id: str
@@ -91,16 +93,19 @@ class Step:
     image: str = "files"
     needs: frozenset[str] = frozenset()
     measures: str = ""
+    sweeps: bool = False
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A notebook's steps. `fields` gives the names that its texts use, such as {one}."""
+    """A notebook's steps. `fields` gives the names that its texts use, such as {one}. A `private` lab takes this
+    home's own engine, even where Docker answers, unless the learner names another."""
 
     id: str
     title: str
     steps: tuple[Step, ...]
     fields: Fields
+    private: bool = False
 
     def step(self, id: str) -> Step:  # noqa: A002 - as the attribute
         """The step of this id.

@@ -343,16 +343,28 @@ class Bench:
             self.session.journal.meet("volume", view.name)
         return view
 
-    def create_volume(self, logical: str, options: Mapping[str, str] | None = None) -> str:
+    def create_volume(
+        self,
+        logical: str,
+        options: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> str:
         """Create a volume under a reserved name, or find the one that we made; its name.
 
         Raises:
             NameTaken: somebody else's volume bears the name. Docker answers a create with it all the same.
         """
-        return self._volume(self.names(logical, "volume"), options)
+        name = self._volume(self.names(logical, "volume"), options, labels)
+        self.session.journal.meet("volume", name)
+        return name
 
-    def _volume(self, name: str, options: Mapping[str, str] | None = None) -> str:
-        made = self.engine.create_volume(name, self.session.labels(), options)
+    def _volume(
+        self,
+        name: str,
+        options: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> str:
+        made = self.engine.create_volume(name, {**(labels or {}), **self.session.labels()}, options)
         if not labelled(made.labels, self.session.id, self.session.home):
             raise NameTaken("volume", name)
         self.session.journal.made("volume", name, name)
@@ -391,5 +403,6 @@ class Bench:
                 pass
 
     def line(self, command: Command) -> str:
-        """The docker line of a command, as one would type it."""
-        return shlex.join(command.argv(self))
+        """The line of a command, as one would type it; of a script for the shell, the script."""
+        words = command.argv(self)
+        return words[2] if words[:2] == ["sh", "-c"] and len(words) == 3 else shlex.join(words)

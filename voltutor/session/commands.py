@@ -109,14 +109,17 @@ class OnHost:
 
 @dataclass(frozen=True)
 class CreateVolume:
-    """`docker volume create`; `options` are the local driver's, such as ("type", "tmpfs")."""
+    """`docker volume create`; `options` are the local driver's, such as ("type", "tmpfs"); `labels` such as
+    ("keep", "yes") come beside the session's own."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
     def argv(self, bench: Bench) -> list[str]:
-        """`docker volume create [--opt KEY=VALUE …] NAME`."""
+        """`docker volume create [--opt KEY=VALUE …] [--label KEY=VALUE …] NAME`."""
         flags = [word for key, value in self.options for word in ("--opt", f"{key}={value}")]
+        flags += [word for key, value in self.labels for word in ("--label", f"{key}={value}")]
         return ["docker", "volume", "create", *flags, bench.names(self.name, "volume")]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
@@ -125,7 +128,7 @@ class CreateVolume:
         Raises:
             NameTaken: somebody else's volume bears the name.
         """
-        yield Progress(bench.create_volume(self.name, dict(self.options)))
+        yield Progress(bench.create_volume(self.name, dict(self.options), dict(self.labels)))
 
 
 @dataclass(frozen=True)

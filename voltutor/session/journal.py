@@ -35,6 +35,7 @@ class JournalState:
         made: by kind and name, the id that the engine gave; of a volume, which has none, its name.
         anonymous: the names of anonymous volumes, of which an engine never gives one twice, each with the name of
             the container that it came with, or empty.
+        gone: the same of those that were removed since, until the container's name is begun anew.
         met: by kind and name, what was seen under a reserved name, whoever made it: only what was there can
             have been removed.
     """
@@ -42,6 +43,7 @@ class JournalState:
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
     made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     anonymous: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
     met: frozenset[tuple[Kind, str]] = frozenset()
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
@@ -133,6 +135,7 @@ def _fold(text: str) -> JournalState:
     reserved: dict[tuple[Kind, str], Reservation] = {}
     made: dict[tuple[Kind, str], str] = {}
     anonymous: dict[str, str] = {}
+    gone: dict[str, str] = {}
     met: set[tuple[Kind, str]] = set()
     for line in text.splitlines():
         # A line that a crash cut, or that something else spoiled, spoils only itself.
@@ -154,10 +157,13 @@ def _fold(text: str) -> JournalState:
                     met.add(key)
                 case "forget":
                     met.discard(key)
+                    if kind == "container":
+                        gone = {volume: of for volume, of in gone.items() if of != name}
                 case "gone":
                     made.pop(key, None)
-                    anonymous.pop(name, None)
+                    if kind == "volume" and name in anonymous:
+                        gone[name] = anonymous.pop(name)
                 case "release":
                     reserved.pop(key, None)
                     made.pop(key, None)
-    return JournalState(reserved, made, anonymous, frozenset(met))
+    return JournalState(reserved, made, anonymous, gone, frozenset(met))

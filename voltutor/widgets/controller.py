@@ -427,6 +427,15 @@ class Controller:
             return tr(_("Guess first, or say that you don't know; then Run."))
         if self._state.missing and not self._state.busy:
             return tr(_("The lab's image is not on the engine. Run makes it first."))
+        bench = self.workplace.bench
+        if self.step.sweeps and bench and not bench.engine.info.private and not passed:
+            return tr(
+                _(
+                    "{engine} may hold what is not yours: here the line names this session's own volumes only. Don't "
+                    "type the source's line on it."
+                ),
+                engine=bench.engine.info.title,
+            )
         return ""
 
     def _asks(self) -> View | None:

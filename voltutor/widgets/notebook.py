@@ -135,7 +135,8 @@ def open_lab(id: str) -> LabView:  # noqa: A002 - as the declaration's attribute
     """
     lab = find_lab(id)
     if id not in _views:
-        if "here" not in _workplaces:
-            _workplaces["here"] = Workplace(watch=not headless())
-        _views[id] = LabView(lab, _workplaces["here"])
+        which = "private" if lab.private else "here"
+        if which not in _workplaces:
+            _workplaces[which] = Workplace(watch=not headless(), private=lab.private)
+        _views[id] = LabView(lab, _workplaces[which])
     return _views[id]

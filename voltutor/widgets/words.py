@@ -76,7 +76,9 @@ _MODULES = {
         "Stop",
         "Tag",
     ),
-    "voltutor.labs.managed_volumes": ("RunOnOrphan",),
+    "voltutor.labs.common": ("RunOnOrphan",),
+    "voltutor.labs.removing": ("PruneVolumes", "RemoveDangling", "RemoveOrphan"),
+    "voltutor.labs.rescue": ("Restore",),
     "voltutor.measure": ("Measure", "place", "workload"),
 }
 

@@ -33,8 +33,10 @@ class Workplace:
     Listeners are called on a thread of its own, and must only start or flag something.
     """
 
-    def __init__(self, home: Path | None = None, url: str | None = None, *, watch: bool = True) -> None:
-        self.home = home or default_home()
+    def __init__(
+        self, home: Path | None = None, url: str | None = None, *, watch: bool = True, private: bool = False
+    ) -> None:
+        self.home, self.private = home or default_home(), private
         self.bench: Bench | None = None
         self.trouble: VoltutorError | None = None
         self._url, self._watching = url, watch
@@ -66,7 +68,8 @@ class Workplace:
 
     def _connect(self) -> None:
         try:
-            self.bench = Bench(engines.find(self._url), self.home)
+            find = engines.find_for_deletion if self.private else engines.find
+            self.bench = Bench(find(self._url), self.home)
             self.trouble = None
         except VoltutorError as error:
             self.trouble = error
@@ -155,4 +158,11 @@ class Workplace:
             "{engine}, live, yours alone: real processes on copies, without an overlay. What copy-on-write costs is "
             "shown as it was recorded elsewhere."
         )
-        return tr(texts.get(info.driver, other), engine=info.title)
+        said = tr(texts.get(info.driver, other), engine=info.title)
+        return f"{said} {self._terminal()}".strip()
+
+    def _terminal(self) -> str:
+        """How a terminal gets to this engine, where it goes to another one."""
+        if self.bench is None or os.environ.get("DOCKER_HOST") == self.bench.engine.url:
+            return ""
+        return tr(_('In a terminal, type this first: eval "$(voltutor engine env)"'))

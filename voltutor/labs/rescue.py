@@ -1,0 +1,273 @@
+"""Lab 09: a quest: a service lost its data in an upgrade, and nobody says how to get it back."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from voltutor.engine import Mount
+from voltutor.labs.common import seen
+from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
+from voltutor.session import READ_ONLY, Bench, Command, Progress, Remove, Run
+from voltutor.text import _, tr
+
+PLACE = "/var/lib/ledger"
+SERVE = ("httpd", "-f", "-p", "8080", "-h", PLACE)
+LINES = 400
+
+
+def book(bench: Bench) -> str:
+    """The book as it was last night; it differs from learner to learner."""
+    chance = random.Random(bench.session.id)  # noqa: S311 - sums in a story
+    return "".join(f"{number} {chance.randrange(10_000)}\n" for number in range(1, LINES + 1))
+
+
+def checksum(bench: Bench) -> str:
+    """SHA-256 of the book, in hex."""
+    return hashlib.sha256(book(bench).encode()).hexdigest()
+
+
+def fields(bench: Bench) -> Mapping[str, str]:
+    """The names that the texts use."""
+    return {
+        "ledger": bench.names("ledger"),
+        "auditor": bench.names("auditor"),
+        "ledger_data": bench.names("ledger-data", "volume"),
+        "sum": checksum(bench),
+        "place": PLACE,
+        "image": bench.image("lab"),
+    }
+
+
+@dataclass(frozen=True)
+class _Night:
+    """A container of the last nights: what it wrote, and into which volume; anonymous without a name."""
+
+    name: str
+    volume: str = ""
+
+    def written(self, whole: str) -> str | None:
+        """What its volume holds, from the whole book; None for nothing."""
+        middle = len(whole) // 2
+        lines = whole.splitlines(keepends=True)
+        return {
+            "right-name": "".join(reversed(lines)),
+            "older": "".join(lines[: LINES - 60]),
+            "flipped": whole[:middle] + chr(ord(whole[middle]) ^ 1) + whole[middle + 1 :],
+            "good": whole,
+            "notes": "ask the auditor before you remove anything\n",
+        }.get(self.name)
+
+    @property
+    def run(self) -> Run:
+        return Run(f"night-{self.name}", "lab", (), (Mount(PLACE, self.volume),))
+
+
+NIGHTS = (
+    _Night("older"),
+    _Night("good"),
+    _Night("flipped"),
+    _Night("empty"),
+    _Night("right-name", "ledger-data"),
+    _Night("notes", "ledger-notes"),
+)
+LEDGER = Run("ledger", "lab", SERVE, (Mount(PLACE),))
+AUDITOR = Run("auditor", "lab", (), (Mount("/evidence"),), start=False)
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The scene: what several nights of upgrades have left behind, in an order that tells nothing."""
+
+    @property
+    def parts(self) -> tuple[Command, ...]:
+        """The containers and volumes that it makes."""
+        return (*(night.run for night in NIGHTS), LEDGER, AUDITOR)
+
+    def argv(self, bench: Bench) -> list[str]:
+        """No line: it would tell where everything lies."""
+        return []
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Set the scene, once; what a learner has done to it stands until a reset."""
+        yield from bench.prepare("lab")
+        if bench.was_there("ledger") or bench.container("ledger"):
+            return
+        yield Progress(tr(_("Six nights pass, and an upgrade…")))
+        whole, nights = book(bench), list(NIGHTS)
+        random.Random(bench.session.id).shuffle(nights)  # noqa: S311 - as above
+        for night in nights:
+            bench.do(night.run)
+            if text := night.written(whole):
+                write = ("sh", "-c", f"cat > {PLACE}/book <<'END'\n{text}END\n")
+                bench.succeeded(write, bench.exec(night.run.name, *write))
+            bench.do(Remove(night.run.name))
+            yield Progress()
+        bench.do(AUDITOR, LEDGER)
+
+
+def orphans(bench: Bench) -> list[str]:
+    """The volumes of the scene that no container has."""
+    nights = {bench.names(night.run.name) for night in NIGHTS} | {
+        bench.names("ledger"),
+        bench.names("auditor"),
+    }
+    anonymous = {name for name, of in bench.session.journal.state().anonymous.items() if of in nights}
+    named = {bench.names(night.volume, "volume") for night in NIGHTS if night.volume}
+    return sorted(v.name for v in bench.engine.dangling_volumes() if v.name in anonymous | named)
+
+
+def _sum_of(bench: Bench, volume: str) -> str:
+    """SHA-256 of a volume's book, in hex; of nothing where there is none."""
+    mode = "ro" if bench.capability(READ_ONLY).available else ""
+    with bench.scratch("lab", (), [Mount("/look", volume, mode)]) as container:
+        return bench.engine.run(
+            container, ["sh", "-c", "cat /look/book 2>/dev/null | sha256sum"]
+        ).text.split()[0]
+
+
+@dataclass(frozen=True)
+class Restore:
+    """One way to do it: find the volume by the checksum of its book, start the service on it, remove the rest.
+
+    Attributes:
+        wanted: the night whose book is looked for.
+        tidy: whether the orphans are removed.
+        mounted: whether the service gets the volume, or only a copy of the book in its own layer.
+    """
+
+    wanted: str = "good"
+    tidy: bool = True
+    mounted: bool = True
+
+    def _sum(self, bench: Bench) -> str:
+        whole = next(night.written(book(bench)) for night in NIGHTS if night.name == self.wanted)
+        return hashlib.sha256((whole or "").encode()).hexdigest()
+
+    def argv(self, bench: Bench) -> list[str]:
+        """A few lines of shell."""
+        names = " ".join(orphans(bench))
+        dangling = (
+            "$(docker volume ls --quiet --filter dangling=true)" if bench.engine.info.private else names
+        )
+        image, ledger = bench.image("lab"), bench.names("ledger")
+        mode = ":ro" if bench.capability(READ_ONLY).available else ""
+        look = f"docker run --rm --network none --volume $v:/look{mode} {image} sha256sum /look/book"
+        run = shlex.join(["docker", "run", "--detach", "--network", "none", "--name", ledger])
+        lines = [
+            f"for v in {dangling}; do {look} | grep {self._sum(bench)} && good=$v; done",
+            f"docker rm --force --volumes {ledger}",
+            f"{run} --volume $good:{PLACE} {image} {shlex.join(SERVE)}",
+            *(["docker volume rm $(docker volume ls --quiet --filter dangling=true)"] if self.tidy else []),
+        ]
+        if self.tidy and not bench.engine.info.private:
+            lines[-1] = f"for v in {names}; do [ $v = $good ] || docker volume rm $v; done"
+        return ["sh", "-c", "\n".join(lines)]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Do it."""
+        found = [name for name in orphans(bench) if _sum_of(bench, name) == self._sum(bench)]
+        bench.do(Remove("ledger", volumes=True))
+        if self.mounted:
+            bench.do(Run("ledger", "lab", SERVE, (Mount(PLACE, found[-1], raw=True),)))
+        else:
+            copy = f"mkdir -p {PLACE}; cp /look/book {PLACE}; exec {shlex.join(SERVE)}"
+            bench.do(Run("ledger", "lab", ("sh", "-c", copy), (Mount("/look", found[-1], raw=True),)))
+        yield Progress(tr(_("{ledger} runs on {volume}"), ledger=bench.names("ledger"), volume=found[-1]))
+        for name in orphans(bench) if self.tidy else []:
+            bench.engine.remove_volume(name)
+            bench.session.journal.gone("volume", name)
+            yield Progress(name)
+
+
+AUDITOR_GONE = Failed(
+    _("`{auditor}` or its evidence is gone. Nobody asked for that. Reset begins the night anew.")
+)
+DOWN = Failed(_("`{ledger}` doesn't run."))
+NO_BOOK = Failed(_("`{ledger}` runs, and has no book at {place}."))
+IN_ITS_LAYER = Failed(_("The book lies in `{ledger}`'s own layer. The next upgrade would lose it again."))
+NOT_THE_BOOK = Failed(_("`{ledger}` has a book, but not last night's: its checksum is {seen}…"))
+ORPHANS_LEFT = Failed(_("The book is back. Volumes that nobody uses are still lying around: {n}."))
+RESCUED = Passed(_("The book is back to the byte, `{ledger}` runs on a volume, and no orphan is left."))
+
+
+def rescued(bench: Bench) -> Verdict:
+    """By checksum, place, service and order, whichever way it was done."""
+    ledger, auditor = seen(bench, "ledger"), seen(bench, "auditor")
+    if not bench.was_there("auditor"):
+        return NotAttempted()
+    if auditor is None or not auditor.mounts:
+        return AUDITOR_GONE.seen(**fields(bench))
+    if ledger is None or not ledger.running:
+        return DOWN.seen(**fields(bench))
+    told = bench.exec("ledger", "sha256sum", f"{PLACE}/book")
+    if told.code != 0:
+        fresh = len(orphans(bench)) >= len(NIGHTS)
+        return NotAttempted() if fresh else NO_BOOK.seen(**fields(bench))
+    found = told.text.split()[0]
+    if found != checksum(bench):
+        return NOT_THE_BOOK.seen(**fields(bench), seen=found[:12])
+    if not any(mount.type in ("volume", "bind") and mount.target == PLACE for mount in ledger.mounts):
+        return IN_ITS_LAYER.seen(**fields(bench))
+    left = orphans(bench)
+    return (ORPHANS_LEFT if left else RESCUED).seen(**fields(bench), n=len(left))
+
+
+QUEST = Step(
+    id="quest",
+    title=_("The ledger is empty this morning"),
+    goal=_(
+        "`{ledger}` was upgraded last night and has lost its book at {place}/book, whose SHA-256 was `{sum}`. Get it "
+        "back: the service on the right book, in a volume at {place}, and no volume left over that nobody uses. "
+        "`{auditor}` is not yours to touch."
+    ),
+    minutes=15,
+    prediction=Choice(
+        _("The old container is gone for good. Where would you look?"),
+        (_("in its image"), _("in the volumes that no container has"), _("in the new container's layer")),
+        answer=1,
+    ),
+    given=[Upgrade()],
+    solution=[Restore()],
+    check=rescued,
+    hints=[
+        _(
+            "Each dangling volume can be mounted somewhere and looked into, read-only. sha256sum is in the image."
+        ),
+        _("One of them bears the right name. A name proves nothing; a checksum does."),
+    ],
+    wrong={
+        NOT_THE_BOOK: [Restore("flipped")],
+        ORPHANS_LEFT: [Restore(tidy=False)],
+        DOWN: [Remove("ledger")],
+        NO_BOOK: [Restore("empty")],
+        IN_ITS_LAYER: [Restore(mounted=False)],
+        AUDITOR_GONE: [Remove("auditor", volumes=True)],
+    },
+    image="lab",
+    shows=("ledger", "auditor"),
+    volumes=("ledger-data",),
+    sweeps=True,
+    explanation=_(
+        "Nothing was lost: the upgrade had given the new container a new anonymous volume, and the old one was lying "
+        "with five others that looked like it. One had the right name and another content, one was some days old, "
+        "one had a single byte flipped, one was empty, and one held only notes. A checksum told them apart. Had the "
+        "service had a named volume from the start, the new container would have found its book by itself. Had "
+        "somebody pruned first, it would be gone."
+    ),
+    then_now=ThenNow(
+        _("A removed container's volume remains, but a new container can't use it by itself."),
+        _("The same. Name what is to last, and look before you prune."),
+    ),
+)
+
+RESCUE_LAB = Lab(
+    id="09-rescue",
+    title=_("A quest: the lost ledger"),
+    steps=(QUEST,),
+    fields=fields,
+    private=True,
+)
