@@ -40,7 +40,9 @@ def _no_engine_of_the_learner(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def engine_url() -> Iterator[str]:
     """The tests' engine: the one that is named for tests, or one that is started now."""
-    if named := os.environ.get("VOLTUTOR_TEST_ENGINE"):
+    # Tests look at all that is on their engine, so a second process of tests starts another one.
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    if first and (named := os.environ.get("VOLTUTOR_TEST_ENGINE")):
         yield named
         return
     if not can_start():

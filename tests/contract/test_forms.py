@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,11 +60,11 @@ class Stand:
 
 
 @pytest.fixture
-def stand(target: Target, tmp_path: Path) -> Iterator[Callable[[Form], Stand]]:
+def stand(target: Target, tmp_path: Path) -> Callable[[Form], Stand]:
     """A stand on an engine that holds nothing but an image with a file at /data."""
     target.cli("docker run --network none --name seed box sh -c 'mkdir /data; echo seed > /data/seed'")
     target.cli(f"docker commit seed {IMAGE}; docker rm seed")
-    yield lambda form: Stand(target, form, tmp_path)
+    return lambda form: Stand(target, form, tmp_path)
 
 
 def answers(stand: Stand) -> dict[str, bool]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +65,48 @@ def test_exec_gives_both_streams_and_the_exit_code(bench: Bench, engine: Engine)
         assert "nothing-here" in engine.run(ref, ["nothing-here"]).message
         large = engine.run(ref, ["sh", "-c", "head -c 3000000 /dev/zero"])
         assert len(large.out) == 3_000_000
+
+
+def test_what_a_program_printed_at_once_is_not_lost(tmp_path: Path) -> None:
+    """An engine may send the headers and the whole output in one piece."""
+    output = b"\1\0\0\0\0\0\0\5hello\2\0\0\0\0\0\0\3bad"
+    answers: dict[bytes, tuple[bytes, bytes]] = {
+        b"/version": (b"200 OK", b'{"ApiVersion": "1.45", "Version": "1"}'),
+        b"/info": (b"200 OK", b'{"ID": "x"}'),
+        b"/containers/one/exec": (b"201 Created", b'{"Id": "e"}'),
+        b"/exec/e/json": (b"200 OK", b'{"ExitCode": 0}'),
+    }
+
+    def answer(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as asked:
+            line, length = asked.readline(), 0
+            while (header := asked.readline().strip().lower()) != b"":
+                if header.startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            asked.read(length)
+            path = b"/" + line.split()[1].removeprefix(b"/v1.45").lstrip(b"/")
+            if path == b"/exec/e/start":
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n" + output
+                )
+                return
+            status, body = answers[path]
+            head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            connection.sendall(head % (status, len(body)) + body)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    answer(listener.accept()[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        engine = Engine(f"unix://{tmp_path}/s")
+        assert engine.run("one", ["cat"]) == ExecResult(0, b"hello", b"bad")
+        engine.close()
 
 
 def test_a_program_that_takes_too_long_is_given_up(bench: Bench, engine: Engine) -> None:

@@ -19,6 +19,7 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as ApiNotFound
+from docker.types.daemon import CancellableStream
 
 from voltutor.engine import convert
 from voltutor.engine.errors import (
@@ -54,6 +55,9 @@ QUIET_LIMIT = 10
 
 LOAD_LIMIT = 600
 """Seconds that loading an image may take."""
+
+STDERR = 2
+"""The number of a program's second stream in what an engine sends."""
 
 TICK = 0.1
 """Seconds between two looks at a program that runs in a container."""
@@ -182,7 +186,13 @@ class Engine:
         api = self._api
         ports: dict[int, Any] = dict.fromkeys(spec.ports, ("127.0.0.1", None))
         host = api.create_host_config(
-            binds=[mount.flag for mount in spec.mounts if mount.source],
+            binds=[mount.flag for mount in spec.mounts if mount.source and not mount.strict],
+            mounts=[
+                docker.types.Mount(mount.target, mount.source, type="bind", read_only=mount.mode == "ro")
+                for mount in spec.mounts
+                if mount.strict
+            ]
+            or None,
             tmpfs=dict(spec.tmpfs) or None,
             volumes_from=list(spec.volumes_from) or None,
             auto_remove=spec.auto_remove,
@@ -248,11 +258,15 @@ class Engine:
 
     def _exec(self, ref: str, argv: Sequence[str], stream: _Stream) -> ExecResult:
         made = self._api.exec_create(ref, list(argv))
-        stream.open(self._api.exec_start(made["Id"], stream=True, demux=True))
+        # Not by docker-py's exec_start: it reads the bare socket, and loses what came in one piece with the headers.
+        # Without an upgrade the output is the body of an ordinary answer, which is read to its end.
+        url = self._api._url("/exec/{0}/start", made["Id"])
+        answer = self._api._post_json(url, data={"Tty": False, "Detach": False}, stream=True)
+        self._api._disable_socket_timeout(self._api._get_raw_response_socket(answer))
+        stream.open(CancellableStream(_frames(answer.raw), answer))
         out, err = bytearray(), bytearray()
-        for o, e in stream:
-            out += o or b""
-            err += e or b""
+        for kind, data in stream:
+            (err if kind == STDERR else out).extend(data)
         code = self._api.exec_inspect(made["Id"])["ExitCode"]
         if code is None:  # the stream broke off before the program's end: the engine or its container went
             raise EngineGone(self.url)
@@ -437,6 +451,13 @@ class Engine:
             for raw in self._api._stream_helper(response, decode=True):
                 if event := convert.event(raw):
                     yield event
+
+
+def _frames(body: Any) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a program's output, each with its stream's number (moby, api/swagger.yaml, ContainerAttach: eight
+    bytes, of which the first is the stream and the last four the length, then so many bytes)."""
+    while len(head := body.read(8)) == 8:
+        yield head[0], body.read(int.from_bytes(head[4:]))
 
 
 class _Stream:

@@ -70,6 +70,7 @@ def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
         started=_time(raw, "StartedAt"),
         finished=_time(raw, "FinishedAt"),
         auto_remove=bool(host.get("AutoRemove")),
+        by_mount=frozenset(str(item.get("Target", "")) for item in host.get("Mounts") or ()),
     )
 
 

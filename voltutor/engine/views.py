@@ -29,6 +29,7 @@ class ContainerView:
         named_sources: the volume names and host paths that its create call named, so that what else is
             mounted is anonymous or comes from `volumes_from`.
         volumes_from: the containers whose mounts it shares.
+        by_mount: the places of what was mounted by --mount rather than by --volume.
         created, started, finished: RFC 3339 times from the engine's clock; the latter two are empty for what never
             was.
     """
@@ -46,6 +47,7 @@ class ContainerView:
     started: str = ""
     finished: str = ""
     auto_remove: bool = False
+    by_mount: frozenset[str] = frozenset()
 
     def mount(self, target: str) -> MountView | None:
         """The mount that covers exactly this path, if any."""
@@ -131,17 +133,26 @@ class Event:
 class Mount:
     """Something to mount: `source` a host path, a volume's name, or empty for an anonymous volume.
     `mode` is what may follow the second colon of `--volume`. In a lab's declaration the source is a logical name,
-    unless it is `raw`."""
+    unless it is `raw`. A `strict` one is a host path by `--mount`, which must be there."""
 
     target: str
     source: str = ""
     mode: str = ""
     raw: bool = False
+    strict: bool = False
 
     @property
     def flag(self) -> str:
         """The value of `--volume`."""
         return ":".join(part for part in (self.source, self.target, self.mode) if part)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The option and its value, as typed."""
+        if not self.strict:
+            return "--volume", self.flag
+        mode = ",readonly" if self.mode == "ro" else ""
+        return "--mount", f"type=bind,source={self.source},target={self.target}{mode}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from voltutor.text import _
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("kvstor", "greeter", "maker", "web02", "keeper", "heir", "guarded", "owner")
+    containers = ("kvstor", "greeter", "maker", "strict", "web02", "keeper", "heir", "guarded", "owner")
     return {**{logical: bench.names(logical) for logical in containers}, "files": str(bench.files)}
 
 
@@ -185,9 +185,7 @@ MISSING_STEP = Step(
     check=made,
     hints=[
         _("Just do it, and look at the folder afterwards."),
-        _(
-            "Then try the same with --mount type=bind,source=…,target=/conf, with another name: what is different?"
-        ),
+        _("`docker container run --volume {files}/nowhere/conf:/conf`, and a look at `{files}/nowhere`."),
     ],
     wrong={NOTHING_THERE: [Run("maker", "lab")]},
     files={"nowhere": None},
@@ -207,7 +205,60 @@ MISSING_STEP = Step(
     ),
 )
 
-# 4: a folder under a web server
+# 4: the stricter option
+
+NOT_BY_MOUNT = Failed(_("`{strict}` has the folder at /conf, but by --volume. Take --mount this time."))
+BY_MOUNT = Passed(
+    _("`{strict}` has `{files}/later/strict` at /conf, by --mount: you made the folder, and Docker didn't.")
+)
+
+
+def strictly(bench: Bench) -> Verdict:
+    """Mounted by --mount, from a folder that somebody made."""
+    strict = bench.container("strict")
+    if strict is None or strict.mount("/conf") is None:
+        return NotAttempted()
+    return (BY_MOUNT if "/conf" in strict.by_mount else NOT_BY_MOUNT).seen(**fields(bench))
+
+
+STRICT_STEP = Step(
+    id="strict",
+    title=_("The stricter option"),
+    goal=_(
+        "There is no `{files}/later/strict`. Start `{strict}` with it at /conf, by --mount, and do what it asks for."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("What will --mount do about a path that isn't there?"),
+        (_("make a directory"), _("refuse, and name the path"), _("wait until it is there")),
+        answer=1,
+    ),
+    solution=[
+        OnHost("mkdir -p {files}/later/strict"),
+        Run("strict", "lab", (), (Bind("later/strict", "/conf", strict=True),)),
+    ],
+    needs=frozenset({HOST_PATHS}),
+    check=strictly,
+    hints=[
+        _("--mount type=bind,source=…,target=/conf is the whole option. Read what Docker says to it."),
+        _("Make the folder first, by mkdir, and then repeat the line."),
+    ],
+    wrong={NOT_BY_MOUNT: [Run("strict", "lab", (), (Bind("later/strict", "/conf"),))]},
+    files={"later": None},
+    image="lab",
+    shows=("strict",),
+    explanation=_(
+        "--mount says what is meant, in words: a bind mount, from here, to there. With that known, a source that "
+        "isn't there can only be a mistake, and Docker refuses to create the container. For a script that is right: "
+        "it stops at the slip, and not three steps later at a program that finds an empty folder."
+    ),
+    then_now=ThenNow(
+        "",
+        _("--mount came with Docker 17.06; the documents recommend it. The source uses --volume throughout."),
+    ),
+)
+
+# 5: a folder under a web server
 
 NO_FOLDER = Failed(_("`{web02}` does not serve your folder: it must run, with the folder at /www."))
 UNEDITED = Failed(
@@ -339,7 +390,7 @@ AGAIN_STEP = Step(
     ),
 )
 
-# 6: read-only
+# 7: read-only
 
 WRITABLE = Failed(_("`{guarded}` may write to /ro: the mount is not read-only."))
 NOT_THERE = Failed(_("`{guarded}` has nothing at /ro."))
@@ -397,7 +448,7 @@ READ_ONLY_STEP = Step(
     ),
 )
 
-# 7: owners
+# 8: owners
 
 NO_FILE = Failed(_("`{owner}` has your folder at /owned; now write a file there from inside."))
 BY_ROOT = Passed(
@@ -462,6 +513,15 @@ OWNERS_STEP = Step(
 BIND_MOUNTS = Lab(
     id="03-bind-mounts",
     title=_("Files and folders of the host"),
-    steps=(FILE_STEP, REPLACED_STEP, MISSING_STEP, FOLDER_STEP, AGAIN_STEP, READ_ONLY_STEP, OWNERS_STEP),
+    steps=(
+        FILE_STEP,
+        REPLACED_STEP,
+        MISSING_STEP,
+        STRICT_STEP,
+        FOLDER_STEP,
+        AGAIN_STEP,
+        READ_ONLY_STEP,
+        OWNERS_STEP,
+    ),
     fields=fields,
 )

@@ -39,8 +39,8 @@ class Form:
     """One form of a volume.
 
     Attributes:
-        flag: how it is written, with {files} for a folder on the host, {file} for a file there, {volume} for a volume's
-            name and {store} for a data container's; at /data, but for the file.
+        flag: how it is written, at /data, with {files} for a folder of the host, {file} for a file there, {volume}
+            for a volume's name and {store} for a data container's.
         lab: where it is walked through.
         answers: by the keys of `QUESTIONS`.
         lines: what comes before, such as `docker volume create`.

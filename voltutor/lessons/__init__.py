@@ -1,6 +1,7 @@
 """Lessons: the machinery of steps, verdicts, predictions and progress. Knows no particular lab, and draws
 nothing."""
 
+from voltutor.lessons.mounts import FieldSeen, in_words
 from voltutor.lessons.pictures import mount_picture, picture
 from voltutor.lessons.play import (
     clear,
@@ -23,6 +24,7 @@ __all__ = [
     "Duration",
     "EngineTrouble",
     "Failed",
+    "FieldSeen",
     "Lab",
     "NotAttempted",
     "NotPossible",
@@ -36,6 +38,7 @@ __all__ = [
     "Times",
     "Verdict",
     "clear",
+    "in_words",
     "lay_out",
     "mount_picture",
     "names_of",

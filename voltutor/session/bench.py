@@ -196,7 +196,7 @@ class Bench:
     def mount(self, mount: Mount | Bind) -> Mount:
         """A mount with its logical source turned into this session's name for it, or its path."""
         if isinstance(mount, Bind):
-            return Mount(mount.target, str(self.files / mount.file), mount.mode)
+            return Mount(mount.target, str(self.files / mount.file), mount.mode, strict=mount.strict)
         logical = mount.source and not mount.raw
         return replace(mount, source=self.names(mount.source, "volume")) if logical else mount
 

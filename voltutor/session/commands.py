@@ -58,7 +58,7 @@ class Run:
         """`docker container run --detach --network none [--rm] --name NAME [--volume …] IMAGE [COMMAND…]`, or
         `docker container create …`."""
         words = ["docker", "container", *(("run", "--detach") if self.start else ("create",))]
-        flags = [word for mount in self.volumes for word in ("--volume", bench.mount(mount).flag)]
+        flags = [word for mount in self.volumes for word in bench.mount(mount).words]
         flags += [word for ref in self.volumes_from for word in ("--volumes-from", bench.sharer(ref))]
         return [
             *(*words, "--network", "none", *(["--rm"] if self.remove else [])),
@@ -78,11 +78,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Bind:
-    """A file or folder of this session's on the host, mounted; it is made before the step that uses it."""
+    """A file or folder of this session's on the host, mounted; it is made before the step that uses it. A `strict`
+    one is mounted by `--mount`, which refuses a source that isn't there."""
 
     file: str
     target: str
     mode: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,18 @@ function drawLines(node, lines, labels) {
     element("pre", { class: "vt-code" }, element("code", {}, lines.join("\n"))));
 }
 
+// docker inspect's own table, with a sentence for each value.
+function drawMounts(mounts, labels) {
+  const all = element("details", { class: "vt-mount-fields", hidden: mounts.length === 0 },
+    element("summary", {}, labels.mounts));
+  for (const mount of mounts) {
+    const body = element("tbody", {}, ...mount.rows.map(([field, value, sentence]) => element("tr", {},
+      element("th", { scope: "row" }, field), element("td", {}, element("code", {}, value)), element("td", {}, sentence))));
+    all.append(element("table", { class: "vt-table" }, element("caption", {}, mount.title), body));
+  }
+  return all;
+}
+
 function drawAfter(node, after, labels) {
   node.append(element("h4", {}, labels.explanation));
   const text = element("p");
@@ -100,7 +112,7 @@ function drawAfter(node, after, labels) {
     said.innerHTML = after[key];
     times.append(element("div", {}, element("dt", {}, labels[key]), said));
   }
-  node.append(pictures, times, element("details", {}, element("summary", {}, labels.solution),
+  node.append(pictures, drawMounts(after.mounts, labels), times, element("details", {}, element("summary", {}, labels.solution),
     element("pre", { class: "vt-code" }, element("code", {}, after.solution.join("\n")))));
 }
 

@@ -29,6 +29,7 @@ from voltutor.lessons import (
     Times,
     Verdict,
     clear,
+    in_words,
     lay_out,
     mount_picture,
     not_possible,
@@ -73,6 +74,7 @@ class _State:
     since: str = ""
     before: Scene | None = None
     after: Scene | None = None
+    mounts: list[View] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     result: Result | None = None
     plots: list[tuple[str, str]] = field(default_factory=list)
@@ -208,7 +210,7 @@ class Controller:
         lay_out(self.step, bench)
         self._state.lines = [bench.line(command) for command in self.step.solution]
         if isinstance(self._state.verdict, Passed):
-            self._state.after = self._picture(bench)
+            self._state.after, self._state.mounts = self._picture(bench), self._mounts(bench)
             if self.step.measures:
                 self._draw(bench.result(self.step.measures))
         else:
@@ -242,6 +244,20 @@ class Controller:
         with contextlib.suppress(EngineError):
             self._check()
 
+    def _mounts(self, bench: Bench) -> list[View]:
+        """The mounts of the containers that the step shows, each field in a sentence."""
+        if self.step.image == "files":
+            return []
+        there = [view for logical in self.step.shows if (view := bench.container(logical))]
+        return [
+            {
+                "title": tr(_("{target} in {container}"), target=mount.target, container=view.name),
+                "rows": [[row.field, row.value, row.sentence] for row in in_words(mount)],
+            }
+            for view in there
+            for mount in view.mounts
+        ]
+
     def _picture(self, bench: Bench) -> Scene | None:
         if self.step.image == "files":
             return picture(bench, self.step.image, self.step.shows)
@@ -257,7 +273,7 @@ class Controller:
         self._state.missing = not bench.has_image(self.step.image)
         if isinstance(found, Passed):
             if not isinstance(self._state.verdict, Passed) or self._state.after is None:
-                self._state.after = scene
+                self._state.after, self._state.mounts = scene, self._mounts(bench)
             self._progress.update(self.lab.id, self.step.id, passed=found.text)
         elif isinstance(found, NotAttempted):
             self._state.before = scene
@@ -543,6 +559,7 @@ class Controller:
         return {
             "explanation": words.html(_filled(step.explanation, names)),
             "pictures": pictures,
+            "mounts": state.mounts,
             "then": words.html(_filled(step.then_now.then, names)) if step.then_now.then else "",
             "now": words.html(_filled(step.then_now.now, names)),
             "solution": words.python(step.solution),

@@ -13,7 +13,7 @@ from voltutor.widgets.badge import BadgeView
 from voltutor.widgets.card import CardView, PanelView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
-from voltutor.widgets.overview import map_html, traces_html
+from voltutor.widgets.overview import forms_html, map_html, traces_html
 from voltutor.widgets.static import badge_html, card_html, forest_html, style
 from voltutor.widgets.workplace import Workplace, headless
 
@@ -86,6 +86,10 @@ class LabView:
     def traces(self) -> StaticCard:
         """Where things are kept, and what a clean-up would remove."""
         return StaticCard(style() + traces_html(self._workplace), "traces")
+
+    def forms(self) -> StaticCard:
+        """The forms of a volume, side by side."""
+        return StaticCard(style() + forms_html(), "forms")
 
     def panel(self) -> Any:
         """The measuring panel; without a browser, the figure of all that was measured."""

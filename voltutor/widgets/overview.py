@@ -12,6 +12,7 @@ from voltutor import cleanup
 from voltutor.diagrams import size_text
 from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
+from voltutor.labs.forms import FORMS, QUESTIONS
 from voltutor.lessons import Lab
 from voltutor.session import Session
 from voltutor.session.names import KINDS
@@ -59,6 +60,24 @@ def _works(workplace: Workplace, lab: Lab) -> str:
     if len(missed) == len(lab.steps):
         return escape(tr(_("not here: {why}"), why=lacking[0].why))
     return escape(tr(_("{n} steps not, because {why}"), n=len(missed), why=lacking[0].why))
+
+
+def forms_html() -> str:
+    """The forms of a volume, and what each survives; every cell is executed by a test on every engine."""
+    heads = (_("form"), *QUESTIONS.values())
+    rows = (
+        (
+            escape(tr(form.title)),
+            *(
+                f'<span class="vt-{one.name.lower()}">{escape(tr(one.value))}</span>'
+                for one in (form.answers[key] for key in QUESTIONS)
+            ),
+        )
+        for form in FORMS
+    )
+    return _section(
+        _("The forms of a volume, side by side"), f'<div class="vt-wide">{_table(heads, rows)}</div>'
+    )
 
 
 def traces_html(workplace: Workplace) -> str:

@@ -61,11 +61,27 @@ def card_html(view: dict[str, Any]) -> str:
         )
         parts.append(
             f'<section class="vt-after"><h4>{escape(labels["explanation"])}</h4><p>{after["explanation"]}</p>'
-            f'{pictures}<dl class="vt-times">{times}</dl>'
+            f'{pictures}{_mounts(after["mounts"], labels["mounts"])}<dl class="vt-times">{times}</dl>'
             f"<details><summary>{escape(labels['solution'])}</summary>{_pre('vt-code', after['solution'])}</details>"
             "</section>"
         )
     return "".join(parts) + "</section>"
+
+
+def _mounts(mounts: list[dict[str, Any]], title: str) -> str:
+    """docker inspect's own table, with a sentence for each value."""
+    if not mounts:
+        return ""
+    tables = ""
+    for mount in mounts:
+        rows = "".join(
+            f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td>'
+            f"<td>{escape(text)}</td></tr>"
+            for name, value, text in mount["rows"]
+        )
+        caption = f"<caption>{escape(mount['title'])}</caption>"
+        tables += f'<table class="vt-table">{caption}<tbody>{rows}</tbody></table>'
+    return f'<details class="vt-mount-fields"><summary>{escape(title)}</summary>{tables}</details>'
 
 
 def badge_html(text: str) -> str:

@@ -44,6 +44,7 @@ _LABELS = {
     "solution": _("The same in Python"),
     "asleep": _("Asleep: this card's kernel has gone. Wake it with Run › Run All Cells."),
     "words": _("The picture in words"),
+    "mounts": _("The mounts, field by field"),
     "figures": _("What was measured"),
     "table": _("The figures as a table"),
     "unheard": _("Waiting for the notebook: a cell is running. If none is, reload the page."),
