@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,6 +22,7 @@ class Outcome(Enum):
     GONE = _("was gone already")
     CHANGED = _("is another one by now, and was left")
     FAILED = _("could not be removed")
+    UNSAVED = _("could not be saved, and was left")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,15 @@ class Report:
     detail: str = ""
 
 
-def apply(engine: Engine, plan: CleanupPlan, sessions: Iterable[Session]) -> Iterator[Report]:
+def apply(
+    engine: Engine,
+    plan: CleanupPlan,
+    sessions: Iterable[Session],
+    first: Callable[[Thing], object] | None = None,
+) -> Iterator[Report]:
     """Remove what the plan says, one by one; a failure is reported and the rest goes on.
+
+    `first` is called before each volume goes, such as to save what is in it; where that fails, the volume stays.
 
     Raises:
         EngineGone: the engine went; what was not reported is still there.
@@ -42,16 +50,36 @@ def apply(engine: Engine, plan: CleanupPlan, sessions: Iterable[Session]) -> Ite
     journals = {session.id: session.journal for session in sessions}
     for decision in plan.remove:
         # Some are known from their container alone, which is about to go; we may be killed in between.
-        if decision.thing.anonymous:
+        if decision.thing.anonymous and decision.thing.session in journals:
             journals[decision.thing.session].anonymous(decision.thing.id)
     for decision in plan.remove:
-        report = _remove(engine, decision.thing)
-        if report.outcome in (Outcome.REMOVED, Outcome.GONE):
-            journal = journals[decision.thing.session]
+        report = _saved(first, decision.thing) if first else None
+        report = report or _remove(engine, decision.thing)
+        journal = journals.get(decision.thing.session)
+        if journal and report.outcome in (Outcome.REMOVED, Outcome.GONE):
             # An image's name may be given again by anybody; a container's or volume's carries our session's id.
             forget = journal.release if decision.thing.kind == "image" else journal.gone
             forget(decision.thing.kind, decision.thing.name)
         yield report
+
+
+def _saved(first: Callable[[Thing], object], thing: Thing) -> Report | None:
+    """What is to be done before a volume goes; a report where it failed.
+
+    Raises:
+        EngineGone.
+    """
+    if thing.kind != "volume":
+        return None
+    try:
+        first(thing)
+    except EngineGone:
+        raise
+    except NotFound:
+        return None
+    except (EngineError, OSError) as error:
+        return Report(thing, Outcome.UNSAVED, str(error))
+    return None
 
 
 def end_empty(engine: Engine, sessions: Iterable[Session]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from voltutor.engine import ContainerView, Engine, ImageView, VolumeView
 from voltutor.images import RECIPE_LABEL
-from voltutor.session import Session, anonymous_volumes, labelled
+from voltutor.session import HOME_LABEL, SESSION_LABEL, Session, anonymous_volumes, labelled
 from voltutor.session.journal import JournalState, Kind
 from voltutor.text import _
 
@@ -18,6 +19,7 @@ class Owner(Enum):
 
     OURS = _("made by this kit")
     BY_HAND = _("made by hand")
+    LABELLED = _("labelled by a session of another home")
     OTHERS = _("not ours")
 
 
@@ -49,11 +51,21 @@ class Thing:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """A session that another home left its labels of: its id, its home's, and how many things bear them."""
+
+    session: str
+    home: str
+    things: int
+
+
+@dataclass(frozen=True)
 class Scene:
-    """Everything that concerns these sessions, and how much there is besides, by kind."""
+    """Everything that concerns these sessions; how much there is besides, by kind; and whose labels that bears."""
 
     things: tuple[Thing, ...]
     others: dict[str, int]
+    foreign: tuple[Foreign, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +82,28 @@ class _Engine:
         """Containers by id and by name."""
         return {key: view for view in self.containers for key in (view.id, view.name)}
 
+    def users(self, volume: str) -> dict[str, str]:
+        """The containers that have a volume, name by id."""
+        return {
+            view.id: view.name
+            for view in self.containers
+            if any(mount.type == "volume" and mount.name == volume for mount in view.mounts)
+        }
+
 
 def volume_stamp(volume: VolumeView, keeps_creation_time: bool) -> str:
     """What tells a volume from a later one of the same name."""
     return f"{sorted(volume.labels.items())} {volume.created if keeps_creation_time else ''}"
+
+
+def _look(engine: Engine) -> _Engine:
+    return _Engine(
+        tuple(view for ref in engine.containers() if (view := engine.container(ref))),
+        tuple(engine.volumes()),
+        tuple(engine.images()),
+        # Before API 1.42 it is renewed by every write in the volume's top folder (moby#38274).
+        engine.serves("1.42"),
+    )
 
 
 def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
@@ -82,13 +112,7 @@ def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
     Raises:
         EngineError: the engine does not answer.
     """
-    there = _Engine(
-        tuple(view for ref in engine.containers() if (view := engine.container(ref))),
-        tuple(engine.volumes()),
-        tuple(engine.images()),
-        # Before API 1.42 it is renewed by every write in the volume's top folder (moby#38274).
-        engine.serves("1.42"),
-    )
+    there = _look(engine)
     things: list[Thing] = []
     for session in sessions:
         if session.engine_id == engine.info.id:
@@ -102,7 +126,46 @@ def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
         "volume": sum(("volume", volume.name) not in known for volume in there.volumes),
         "image": sum(not any(("image", tag) in known for tag in image.tags) for image in there.images),
     }
-    return Scene(tuple(things), others)
+    return Scene(tuple(things), others, _foreign(there, known))
+
+
+def _foreign(there: _Engine, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
+    """Sessions of which nothing but labels is known here."""
+    marked = [view.labels for view in there.containers if ("container", view.id) not in known] + [
+        volume.labels for volume in there.volumes if ("volume", volume.name) not in known
+    ]
+    counts = Counter(
+        (labels[SESSION_LABEL], labels[HOME_LABEL])
+        for labels in marked
+        if SESSION_LABEL in labels and HOME_LABEL in labels
+    )
+    return tuple(Foreign(session, home, count) for (session, home), count in sorted(counts.items()))
+
+
+def find_labelled(engine: Engine, session: str) -> Scene:
+    """What bears the labels of a session of which there is no journal here, such as one of a home that was lost: its
+    containers, their anonymous volumes, and its volumes. Labels are all that tells: the learner must have named it.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    there = _look(engine)
+    things: list[Thing] = []
+    anonymous: set[str] = set()
+    for view in there.containers:
+        if view.labels.get(SESSION_LABEL) == session and HOME_LABEL in view.labels:
+            things.append(Thing("container", view.id, view.name, Owner.LABELLED, session))
+            anonymous |= {volume.name for volume in anonymous_volumes(view, there.volumes, there.by_ref)}
+    for volume in there.volumes:
+        ours = volume.labels.get(SESSION_LABEL) == session and HOME_LABEL in volume.labels
+        if ours or volume.name in anonymous:
+            stamp = volume_stamp(volume, there.keeps_creation_time)
+            users = there.users(volume.name)
+            things.append(
+                Thing("volume", volume.name, volume.name, Owner.LABELLED, session, stamp, "", users,
+                      anonymous=volume.name in anonymous)
+            )  # fmt: skip
+    return Scene(tuple(things), {})
 
 
 def _ours(session: Session, state: JournalState, there: _Engine) -> list[ContainerView]:
@@ -130,11 +193,7 @@ def _volumes(session: Session, state: JournalState, there: _Engine) -> Iterator[
         if volume.name not in anonymous and ("volume", volume.name) not in state.reserved:
             continue
         ours = volume.name in anonymous or labelled(volume.labels, session.id, session.home)
-        users = {
-            view.id: view.name
-            for view in there.containers
-            if any(mount.type == "volume" and mount.name == volume.name for mount in view.mounts)
-        }
+        users = there.users(volume.name)
         yield Thing(
             "volume",
             volume.name,

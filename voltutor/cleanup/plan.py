@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from voltutor.cleanup.find import Owner, Scene, Thing
+from voltutor.cleanup.find import Foreign, Owner, Scene, Thing
 from voltutor.text import _, tr
 
 _ORDER = {"container": 0, "volume": 1, "image": 2}
@@ -13,6 +13,7 @@ _ORDER = {"container": 0, "volume": 1, "image": 2}
 KEPT_BY_HAND = _("made by hand in step {step}; `voltutor clean --all` removes it")
 KEPT_IN_USE = _("used by {users}, which stays")
 GOES_OURS = _("made by this kit")
+GOES_LABELLED = _("labelled by session {session}, which you named")
 GOES_BY_HAND = _("made by hand in step {step}")
 
 
@@ -31,6 +32,7 @@ class CleanupPlan:
     remove: tuple[Decision, ...]
     keep: tuple[Decision, ...]
     others: dict[str, int]
+    foreign: tuple[Foreign, ...] = ()
 
 
 def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -> CleanupPlan:
@@ -44,15 +46,16 @@ def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -
     staying = {user for thing in scene.things for user in thing.users}
     gone: set[str] = set()
     for thing in sorted(scene.things, key=lambda t: (_ORDER[t.kind], t.name)):
-        chosen = thing.owner is Owner.OURS or by_hand or thing.id in ticked
+        chosen = thing.owner in (Owner.OURS, Owner.LABELLED) or by_hand or thing.id in ticked
         holders = [name for ref, name in thing.users.items() if ref in staying]
         if not chosen:
             keep.append(Decision(thing, tr(KEPT_BY_HAND, step=thing.step or "?")))
         elif holders and not set(thing.names) - gone - {thing.id}:
             keep.append(Decision(thing, tr(KEPT_IN_USE, users=", ".join(holders))))
         else:
-            reason = tr(GOES_OURS) if thing.owner is Owner.OURS else tr(GOES_BY_HAND, step=thing.step or "?")
+            texts = {Owner.OURS: GOES_OURS, Owner.LABELLED: GOES_LABELLED}
+            reason = tr(texts.get(thing.owner, GOES_BY_HAND), step=thing.step or "?", session=thing.session)
             remove.append(Decision(thing, reason))
             staying.discard(thing.id)
             gone.add(thing.id)
-    return CleanupPlan(tuple(remove), tuple(keep), scene.others)
+    return CleanupPlan(tuple(remove), tuple(keep), scene.others, scene.foreign)

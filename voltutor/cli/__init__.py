@@ -74,11 +74,16 @@ def _parser() -> argparse.ArgumentParser:
 
     clean = command("clean", tr(_("remove what this kit made")))
     which = clean.add_mutually_exclusive_group()
-    which.add_argument("--session", metavar="ID", help=tr(_("one session of this home only")))
+    which.add_argument(
+        "--session", metavar="ID", help=tr(_("one session only; another home's by its labels"))
+    )
     which.add_argument(
         "--all",
         action="store_true",
         help=tr(_("every session of this home, and what was made by hand for a step")),
+    )
+    clean.add_argument(
+        "--keep-data", metavar="DIR", help=tr(_("pack each volume into DIR as a tar before it goes"))
     )
     clean.add_argument("--dry-run", action="store_true", help=tr(_("list only")))
     clean.add_argument("--yes", action="store_true", help=tr(_("don't ask")))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from voltutor import cleanup
-from voltutor.cleanup import CleanupPlan, Outcome, Report
-from voltutor.engine import Engine, find
+from voltutor.cleanup import CleanupPlan, Outcome, Report, Scene, Thing
+from voltutor.diagrams import size_text
+from voltutor.engine import Engine, EngineError, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
-from voltutor.session import LEARNER, Session
+from voltutor.session import LEARNER, Bench, Session
 from voltutor.text import _, tr
 
 
@@ -23,35 +27,76 @@ def clean(arguments: argparse.Namespace) -> int:
     """Plan, show, ask, apply, report."""
     engine = find(arguments.engine)
     sessions = _chosen(arguments, engine)
-    plan = cleanup.plan(cleanup.find(engine, sessions), by_hand=arguments.all)
+    first = _keeping(arguments, engine)
+    scene = (
+        cleanup.find(engine, sessions) if sessions or not arguments.session else _labelled(arguments, engine)
+    )
+    plan = cleanup.plan(scene, by_hand=arguments.all)
     if not arguments.json:
-        _show(plan)
+        _show(plan, _sizes(engine, plan))
     if arguments.dry_run or not plan.remove:
         return _finish(arguments, engine, sessions, plan, [])
     if not arguments.yes and not _confirmed(arguments, len(plan.remove)):
         return 1
     reports: list[Report] = []
-    for report in cleanup.apply(engine, plan, sessions):
+    for report in cleanup.apply(engine, plan, sessions, first):
         reports.append(report)
         if not arguments.json:
             detail = f": {report.detail}" if report.detail else ""
-            print(f"{report.thing.kind} {report.thing.name}: {tr(report.outcome.value)}{detail}")
+            count = f"{len(reports)}/{len(plan.remove)}"
+            print(
+                f"{count} {report.thing.kind} {report.thing.name}: {tr(report.outcome.value)}{detail}",
+                flush=True,
+            )
     return _finish(arguments, engine, sessions, plan, reports)
 
 
+def _keeping(arguments: argparse.Namespace, engine: Engine) -> Callable[[Thing], object] | None:
+    """What saves each volume before it goes, where that was asked for."""
+    if not arguments.keep_data or arguments.dry_run:
+        return None
+    bench = Bench(engine)
+    for _progress in bench.prepare("lab"):  # before the plan: it is ours, and goes with the rest
+        pass
+    return cleanup.keep_data(bench, Path(arguments.keep_data))
+
+
+def _labelled(arguments: argparse.Namespace, engine: Engine) -> Scene:
+    """The things of another home's session, which was named.
+
+    Raises:
+        UsageError: nothing bears its labels.
+    """
+    scene = cleanup.find_labelled(engine, arguments.session)
+    if not scene.things:
+        ids = {session.id for session in Session.all(home())}
+        ids |= {one.session for one in cleanup.find(engine, Session.all(home())).foreign}
+        raise UsageError(
+            _("There is no session {id!r} in this home, and nothing on {engine} bears its labels."),
+            _("Take one of: {ids}."),
+            id=arguments.session,
+            engine=engine.info.title,
+            ids=", ".join(sorted(ids)) or "-",
+        )
+    return scene
+
+
+def _sizes(engine: Engine, plan: CleanupPlan) -> dict[str, int]:
+    """Bytes of the volumes that the table shows; none where the engine can't tell."""
+    if not any(decision.thing.kind == "volume" for decision in (*plan.remove, *plan.keep)):
+        return {}
+    try:
+        return engine.volume_sizes()
+    except EngineError:
+        return {}
+
+
 def _chosen(arguments: argparse.Namespace, engine: Engine) -> list[Session]:
-    """The sessions whose things may go: this home's only, since only its journals say what is ours."""
+    """The sessions whose things may go: this home's only, since only its journals say what is ours. None where
+    another home's is named."""
     known = Session.all(home())
     if arguments.session:
-        named = [session for session in known if session.id == arguments.session]
-        if not named:
-            raise UsageError(
-                _("This home has no session {id!r}."),
-                _("Take one of: {ids}."),
-                id=arguments.session,
-                ids=", ".join(session.id for session in known) or "-",
-            )
-        return named
+        return [session for session in known if session.id == arguments.session]
     here = [session for session in known if session.engine_id == engine.info.id]
     for session in known:
         if session not in here and not session.journal.state().empty:
@@ -72,20 +117,24 @@ def _confirmed(arguments: argparse.Namespace, count: int) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _show(plan: CleanupPlan) -> None:
+def _show(plan: CleanupPlan, sizes: dict[str, int]) -> None:
     console = Console()
     if plan.remove or plan.keep:
         table = Table(box=None, pad_edge=False)
-        for heading in (_("what"), _("name"), _("goes or stays"), _("why")):
+        for heading in (_("what"), _("name"), _("size"), _("goes or stays"), _("why")):
             table.add_column(tr(heading), overflow="fold")
         for decisions, word in ((plan.remove, tr(_("goes"))), (plan.keep, tr(_("stays")))):
-            for decision in decisions:
-                table.add_row(decision.thing.kind, decision.thing.name, word, decision.reason)
+            for thing, reason in ((decision.thing, decision.reason) for decision in decisions):
+                size = size_text(sizes[thing.id]) if thing.kind == "volume" and thing.id in sizes else ""
+                table.add_row(thing.kind, thing.name, size, word, reason)
         console.print(table)
     else:
         console.print(tr(_("Nothing of ours is on this engine.")))
     text = _("Not ours, and untouched: {container} containers, {volume} volumes, {image} images.")
     console.print(tr(text, **plan.others), highlight=False)
+    for one in plan.foreign:
+        text = _("Session {id} of another home has {n} things here; only --session {id} would remove them.")
+        console.print(tr(text, id=one.session, n=one.things), highlight=False)
 
 
 def _finish(
@@ -95,7 +144,9 @@ def _finish(
     plan: CleanupPlan,
     reports: list[Report],
 ) -> int:
-    failed = [report for report in reports if report.outcome in (Outcome.FAILED, Outcome.CHANGED)]
+    failed = [
+        report for report in reports if report.outcome in (Outcome.FAILED, Outcome.CHANGED, Outcome.UNSAVED)
+    ]
     if arguments.json:
         print(json.dumps(_document(plan, reports), indent=1))
     if arguments.all and not arguments.dry_run:
@@ -118,4 +169,5 @@ def _document(plan: CleanupPlan, reports: list[Report]) -> dict[str, Any]:
         ],
         "keep": [{"kind": d.thing.kind, "name": d.thing.name, "reason": d.reason} for d in plan.keep],
         "others": plan.others,
+        "foreign": [asdict(one) for one in plan.foreign],
     }

@@ -230,6 +230,16 @@ class Engine:
         """What the container's own layer adds, changes and deletes, sorted by path."""
         return convert.changes(self._api.diff(ref))
 
+    def archive(self, ref: str, path: str) -> Iterator[bytes]:
+        """What lies at a path of a container, running or not, as a tar, in pieces.
+
+        Raises:
+            NotFound: there is no such path.
+        """
+        with self._errors("archive"):
+            pieces, _stat = self._api.get_archive(ref, path)
+            yield from pieces
+
     @_call
     def port(self, ref: str, private: int) -> int | None:
         """The port on the engine's host that leads to this TCP port of the container."""
@@ -305,6 +315,14 @@ class Engine:
         return convert.volume(
             self._api.create_volume(name, driver_opts=dict(options or {}), labels=dict(labels))
         )
+
+    @_call
+    def volume_sizes(self) -> dict[str, int]:
+        """Bytes that each volume holds, by name, as `docker system df` counts them; those that it can't tell, such as
+        another driver's, are left out."""
+        found = self._api.df().get("Volumes") or ()
+        sizes = {item["Name"]: int((item.get("UsageData") or {}).get("Size", -1)) for item in found}
+        return {name: size for name, size in sizes.items() if size >= 0}
 
     @_call
     def dangling_volumes(self) -> list[VolumeView]:

@@ -17,6 +17,7 @@ import traitlets
 from voltutor.lessons import Lab, Step
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.workplace import Workplace
 
 HERE = Path(__file__).parent
@@ -38,7 +39,10 @@ class Controlled(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, make: Callable[[Callable[[dict[str, Any]], None]], Controller | MeasuringController]
+        self,
+        make: Callable[
+            [Callable[[dict[str, Any]], None]], Controller | MeasuringController | VolumesController
+        ],
     ) -> None:
         super().__init__()
         self._done: deque[str] = deque(maxlen=100)
@@ -76,6 +80,15 @@ class PanelView(Controlled):
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: MeasuringController(workplace, show))
+
+
+class VolumesView(Controlled):
+    """The view of the panel of volumes."""
+
+    _esm = _script("volumes.js")
+
+    def __init__(self, workplace: Workplace) -> None:
+        super().__init__(lambda show: VolumesController(workplace, show))
 
 
 class _Heart:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -12,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from voltutor.engine import EngineGone
-from voltutor.errors import VoltutorError
 from voltutor.images import LAB_IMAGES, MIB
 from voltutor.measure import PLACES, WORKLOADS, Experiment, Measure, titles, two_places
 from voltutor.results import Result, load
 from voltutor.session import Bench
 from voltutor.text import _, tr
+from voltutor.widgets.worker import LOOK, View, Worker, already_done
 from voltutor.widgets.workplace import Workplace
 
 PUBLISH_EVERY = 0.2
@@ -26,8 +24,6 @@ PUBLISH_EVERY = 0.2
 
 BUDGETS = (30, 60, 120, 300)
 """Seconds that one may give each workload."""
-
-View = dict[str, Any]
 
 
 @dataclass
@@ -47,20 +43,23 @@ class _State:
     drawn: tuple[Result, ...] = ()
 
 
-class MeasuringController:
-    """One panel on a workplace: one worker thread, which alone changes the state and publishes the view."""
+class MeasuringController(Worker):
+    """One panel on a workplace."""
 
     def __init__(self, workplace: Workplace, publish: Callable[[View], None]) -> None:
-        self.workplace, self._publish = workplace, publish
+        super().__init__(workplace, publish)
         self._state = _State()
-        self._queue: queue.Queue[tuple[str, Any, threading.Event]] = queue.Queue()
         self._cancel = threading.Event()
         self._running = threading.Event()
-        self._looking = threading.Event()
-        self._publish(self.view())
-        workplace.listen(self._heard)
-        self._submit("look", None)
-        threading.Thread(target=self._work, name="measuring", daemon=True).start()
+        self.actions = {
+            LOOK: lambda _value: self._draw(),
+            "choose": self._choose,
+            "places": self._places,
+            "budget": self._budget,
+            "run": self._run,
+            "export": self._export,
+        }
+        self.begin("measuring")
 
     def act(self, action: str, value: Any = None) -> threading.Event:
         """Ask for an action: choose, places, budget, run, export or cancel. The event is set when it is done.
@@ -73,54 +72,18 @@ class MeasuringController:
             if action == "run":
                 self._running.set()
                 self._cancel.clear()
-            return self._submit(action, value)
-        done = threading.Event()
-        done.set()
-        return done
+            return self.submit(action, value)
+        return already_done()
 
-    def _heard(self, _what: str) -> None:
-        if not self._looking.is_set():
-            self._looking.set()
-            self._submit("look", None)
+    def told(self, trouble: str) -> None:
+        """What went wrong."""
+        self._state.trouble = trouble
 
-    def _submit(self, action: str, value: Any) -> threading.Event:
-        done = threading.Event()
-        self._queue.put((action, value, done))
-        return done
-
-    def _work(self) -> None:
-        actions: dict[str, Callable[[Any], None]] = {
-            "look": lambda _value: self._draw(),
-            "choose": self._choose,
-            "places": self._places,
-            "budget": self._budget,
-            "run": self._run,
-            "export": self._export,
-        }
-        while True:
-            action, value, done = self._queue.get()
-            if action == "look":
-                self._looking.clear()  # what happens from here on may be missed by this look
-            try:
-                if action in actions:
-                    actions[action](value)
-            except VoltutorError as error:
-                self._state.trouble = str(error)
-                if isinstance(error, EngineGone):
-                    self.workplace.lost()
-            except Exception as error:  # a panel that dies silently would be worse than one that says so
-                self._state.trouble = tr(_("Something unforeseen happened ({detail})."), detail=repr(error))
-            finally:
-                self._state.busy = ""
-                if action == "run":
-                    self._running.clear()
-                self._publish(self.view())
-                done.set()
-
-    def _bench(self) -> Bench:
-        if self.workplace.bench is None:
-            raise self.workplace.trouble or VoltutorError(_("There is no engine yet."))
-        return self.workplace.bench
+    def ended(self, action: str) -> None:
+        """It no longer works."""
+        self._state.busy = ""
+        if action == "run":
+            self._running.clear()
 
     def _choose(self, value: Any) -> None:
         self._state.trouble = ""
@@ -141,7 +104,7 @@ class MeasuringController:
         return [Experiment(WORKLOADS[name], a, b, self._state.budget) for name in self._state.chosen]
 
     def _run(self, _value: Any) -> None:
-        state, bench = self._state, self._bench()
+        state, bench = self._state, self.bench
         state.trouble = state.exported = ""
         with self.workplace.measuring():
             for number, each in enumerate(self._experiments()):
@@ -165,7 +128,7 @@ class MeasuringController:
                 if self._cancel.is_set():
                     break
                 if time.monotonic() - shown > PUBLISH_EVERY:
-                    self._publish(self.view())
+                    self.show()
                     shown = time.monotonic()
 
     def results(self) -> list[Result]:

@@ -10,11 +10,12 @@ from voltutor.lessons import Lab
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.badge import BadgeView
-from voltutor.widgets.card import CardView, PanelView
+from voltutor.widgets.card import CardView, PanelView, VolumesView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.overview import forms_html, map_html, traces_html
-from voltutor.widgets.static import badge_html, card_html, forest_html, style
+from voltutor.widgets.static import badge_html, card_html, forest_html, style, volumes_html
+from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.workplace import Workplace, headless
 
 STEP_LIMIT = 900.0
@@ -48,6 +49,7 @@ class LabView:
         self._cards: dict[str, CardView] = {}
         self._badge: BadgeView | None = None
         self._panel: PanelView | None = None
+        self._volumes: VolumesView | None = None
 
     @property
     def bench(self) -> Bench:
@@ -98,6 +100,14 @@ class LabView:
         if self._panel is None:
             self._panel = PanelView(self._workplace)
         return self._panel
+
+    def volumes(self) -> Any:
+        """Every volume on the engine with its owner; one's own can be removed. Without a browser, the list."""
+        if headless():
+            return StaticCard(volumes_html(VolumesController(self._workplace, lambda _view: None)), "volumes")
+        if self._volumes is None:
+            self._volumes = VolumesView(self._workplace)
+        return self._volumes
 
     def _played(self, id: str) -> StaticCard:  # noqa: A002
         """Play the reference solution: nobody guesses; the cell waits, so that its output holds the result."""

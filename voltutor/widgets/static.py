@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.volumes import VolumesController
 
 CSS = Path(__file__).with_name("card.css")
 
@@ -87,6 +88,21 @@ def _mounts(mounts: list[dict[str, Any]], title: str) -> str:
 def badge_html(text: str) -> str:
     """The engine in words, as a line."""
     return f'{style()}<p class="vt-badge-line" role="note">{escape(text)}</p>'
+
+
+def volumes_html(controller: VolumesController) -> str:
+    """Every volume with its owner, as a table."""
+    controller.act("look").wait(30)
+    view = controller.view()
+    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in view["heads"])
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row["cells"]) + "</tr>"
+        for row in view["rows"]
+    )
+    table = f'<table class="vt-table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+    title = f'<h3 class="vt-title">{escape(view["labels"]["title"])}</h3>'
+    body = f'<div class="vt-wide">{table}</div>' if rows else f"<p>{escape(view['labels']['none'])}</p>"
+    return f'{style()}<section class="vt-card">{title}{body}</section>'
 
 
 def forest_html(controller: MeasuringController) -> str:

@@ -1,0 +1,48 @@
+"""Save what volumes hold before they go: each as a tar, through a container that only reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from voltutor.cleanup.find import Thing
+from voltutor.engine import Mount
+from voltutor.session import READ_ONLY, Bench
+
+PLACE = "/volume"
+
+
+def keep_data(bench: Bench, folder: Path) -> Callable[[Thing], Path]:
+    """A function that writes a volume's content to `folder`/NAME.tar, as `docker cp` would; a file of that name that
+    is there is never written over.
+
+    The tar bears its name only once it is whole and on disk.
+
+    Raises (the function):
+        EngineError: the engine does not answer, or refuses.
+        OSError: it can't be written; FileExistsError where one of that name is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def save(thing: Thing) -> Path:
+        target = folder / f"{thing.name}.tar"
+        if target.exists():
+            raise FileExistsError(17, os.strerror(17), str(target))
+        half = target.with_suffix(".part")
+        mode = "ro" if bench.capability(READ_ONLY).available else ""
+        try:
+            with (
+                bench.scratch("lab", (), [Mount(PLACE, thing.id, mode)]) as container,
+                half.open("wb") as file,
+            ):
+                for piece in bench.engine.archive(container, f"{PLACE}/."):
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            half.rename(target)
+        finally:
+            half.unlink(missing_ok=True)
+        return target
+
+    return save
