@@ -159,12 +159,12 @@ def dockerd(
 
 
 @contextlib.contextmanager
-def formatted(folder: Path, kind: str, gibibytes: int) -> Iterator[Path]:
+def formatted(folder: Path, kind: str, gibibytes: float) -> Iterator[Path]:
     """A loop-mounted file system of this kind, for as long as the block runs."""
     image, target = folder / f"{kind}.img", folder / kind
     target.mkdir(parents=True)
     with image.open("wb") as file:
-        file.truncate(gibibytes << 30)
+        file.truncate(int(gibibytes * (1 << 30)))
     subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
     subprocess.run(["mount", "-o", "loop", image, target], check=True)
     try:

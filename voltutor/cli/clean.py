@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rich.table import Table
 from voltutor import cleanup
 from voltutor.cleanup import CleanupPlan, Outcome, Report, Scene, Thing
 from voltutor.diagrams import size_text
-from voltutor.engine import Engine, EngineError, find
+from voltutor.engine import Engine, EngineError, EngineGone, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
 from voltutor.session import LEARNER, Bench, Session
@@ -39,16 +39,32 @@ def clean(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not _confirmed(arguments, len(plan.remove)):
         return 1
     reports: list[Report] = []
-    for report in cleanup.apply(engine, plan, sessions, first):
+    try:
+        _apply(arguments, cleanup.apply(engine, plan, sessions, first), reports, len(plan.remove))
+    except EngineGone:
+        # What was done is told all the same; the rest is found again by the next clean-up.
+        if arguments.json:
+            print(json.dumps(_document(plan, reports), indent=1))
+        left = len(plan.remove) - len(reports)
+        print(
+            tr(_("{n} of {all} were not reached; run it again."), n=left, all=len(plan.remove)),
+            file=sys.stderr,
+        )
+        raise
+    return _finish(arguments, engine, sessions, plan, reports)
+
+
+def _apply(arguments: argparse.Namespace, work: Iterator[Report], reports: list[Report], total: int) -> None:
+    """Follow the removals, and tell each."""
+    for report in work:
         reports.append(report)
         if not arguments.json:
             detail = f": {report.detail}" if report.detail else ""
-            count = f"{len(reports)}/{len(plan.remove)}"
+            count = f"{len(reports)}/{total}"
             print(
                 f"{count} {report.thing.kind} {report.thing.name}: {tr(report.outcome.value)}{detail}",
                 flush=True,
             )
-    return _finish(arguments, engine, sessions, plan, reports)
 
 
 def _keeping(arguments: argparse.Namespace, engine: Engine) -> Callable[[Thing], object] | None:
