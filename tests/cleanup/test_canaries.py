@@ -13,7 +13,7 @@ from tests.conftest import sweep
 from voltutor import cleanup
 from voltutor.cleanup import Outcome
 from voltutor.engine import ContainerSpec, Engine, Mount
-from voltutor.session import HOME_LABEL, SESSION_LABEL, Bench, Run, Session, Tag
+from voltutor.session import HOME_LABEL, SESSION_LABEL, Bench, Exec, Run, Session, Tag
 
 pytestmark = pytest.mark.engine
 
@@ -141,3 +141,55 @@ def test_no_prune_and_no_forced_volume_removal_is_ever_sent(bench: Bench, engine
     assert not [
         line for line in asked if "prune" in line.lower() or ("/volumes/" in line and "force=True" in line)
     ]
+
+
+def test_data_are_packed_before_they_go_and_never_written_over(
+    bench: Bench, engine: Engine, voltutor: Callable[..., Any], engine_url: str, tmp_path: Path
+) -> None:
+    import tarfile
+
+    bench.do(Run("one", "lab", volumes=(Mount("/v", "vol"), Mount("/w", "other"))))
+    bench.do(Exec("one", ("sh", "-c", "echo kept > /v/file; mkdir /v/folder")))
+    name, other = bench.names("vol", "volume"), bench.names("other", "volume")
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    (keep / f"{other}.tar").write_text("mine")
+    words = ("clean", "--yes", "--json", "--engine", engine_url, "--keep-data", str(keep))
+    done = voltutor(*words)
+    assert done.returncode == 1, done.stderr
+    outcomes = {item["name"]: item for item in json.loads(done.stdout)["remove"]}
+    assert outcomes[name]["outcome"] == "removed"
+    assert outcomes[other]["outcome"] == "unsaved"
+    assert f"{other}.tar" in outcomes[other]["detail"]
+    assert engine.volume(other), "what could not be saved stays"
+    assert (keep / f"{other}.tar").read_text() == "mine"
+    with tarfile.open(keep / f"{name}.tar") as tar:
+        kept = tar.extractfile("./file")
+        assert kept
+        assert kept.read() == b"kept\n"
+        assert "./folder" in tar.getnames()
+    assert not list(keep.glob("*.part"))
+
+
+def test_another_homes_session_is_told_and_goes_only_when_it_is_named(
+    bench: Bench, engine: Engine, voltutor: Callable[..., Any], engine_url: str, tmp_path: Path
+) -> None:
+    lost = Bench(engine, tmp_path / "lost")
+    lost.do(Run("one", "lab", volumes=(Mount("/anonymous"), Mount("/v", "vol"))))
+    view = lost.container("one")
+    assert view
+    volumes = [mount.name or "" for mount in view.mounts]
+    try:
+        listed = voltutor("clean", "--all", "--yes", "--engine", engine_url)
+        assert f"--session {lost.session.id}" in listed.stdout
+        assert engine.container(view.id), "told, and left"
+        unknown = voltutor("clean", "--session", "ffff", "--yes", "--engine", engine_url)
+        assert unknown.returncode == 2
+        assert lost.session.id in unknown.stderr
+        done = voltutor("clean", "--session", lost.session.id, "--yes", "--engine", engine_url)
+        assert done.returncode == 0, done.stderr
+        assert "which you named" in " ".join(done.stdout.split())
+        assert engine.container(view.id) is None
+        assert not any(engine.volume(name) for name in volumes), "its anonymous volume went with it"
+    finally:
+        sweep(engine, tmp_path / "lost")
