@@ -8,96 +8,45 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.conftest import Opened, browser, served
 from tests.conftest import sweep
 from voltutor.engine import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 RUN = 'button.vt-run[aria-disabled="false"]'
 STEPS = ["layers", "container-layer", "read", "copy-up", "whiteout", "price", "remove"]
-
-
-@dataclass
-class Opened:
-    url: str
-    process: subprocess.Popen[str]
-    home: Path
 
 
 @pytest.fixture
 def opened(engine_url: str, engine: Engine, home: Path) -> Iterator[Opened]:
     """`voltutor lab` in a process of its own."""
-    words = [
-        sys.executable,
-        "-m",
-        "voltutor",
-        "lab",
-        "01",
-        "--no-browser",
-        "--port",
-        "8930",
-        "--engine",
-        engine_url,
-    ]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines: queue.Queue[str] = queue.Queue()
-    assert process.stdout
-    stdout = process.stdout
-    threading.Thread(target=lambda: [lines.put(line) for line in stdout], daemon=True).start()
-    said = []
-    try:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            try:
-                said.append(lines.get(timeout=1))
-            except queue.Empty:
-                assert process.poll() is None, "".join(said)
-                continue
-            if said[-1].startswith("http"):
-                break
-        yield Opened(said[-1].strip(), process, home)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-        sweep(engine, home)
+    with served("01", 8930, engine_url, home) as made:
+        yield made
+    sweep(engine, home)
 
 
 @pytest.fixture
 def page(opened: Opened) -> Iterator[Any]:
     """The page that it opens."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        made = browser.new_page(viewport={"width": 1300, "height": 900})
+    with browser() as launched:
+        made = launched.new_page(viewport={"width": 1300, "height": 900})
         errors: list[str] = []
         made.on("pageerror", lambda error: errors.append(str(error)))
         made.goto(opened.url)
         made.wait_for_selector(".vt-card", timeout=60_000)
         yield made
-        browser.close()
-        assert errors == []
+    assert errors == []
 
 
 def card(page: Any, step: str) -> Any:

@@ -446,7 +446,7 @@ ONE_LINE_STEP = Step(
         SPARED: [RemoveOrphan("batch")],
     },
     image="lab",
-    shows=("busy",),
+    shows=("batch", "busy"),
     volumes=("precious",),
     sweeps=True,
     explanation=_(

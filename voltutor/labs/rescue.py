@@ -250,6 +250,7 @@ QUEST = Step(
     image="lab",
     shows=("ledger", "auditor"),
     volumes=("ledger-data",),
+    quest=True,
     sweeps=True,
     explanation=_(
         "Nothing was lost: the upgrade had given the new container a new anonymous volume, and the old one was lying "

@@ -12,6 +12,7 @@ from voltutor.lessons.step import Step
 from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
 from voltutor.session import (
     Bench,
+    Bind,
     Command,
     Commit,
     CreateVolume,
@@ -32,8 +33,34 @@ def _preparation(step: Step, bench: Bench) -> list[Command]:
     again = [
         Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
     ]
-    given = [needed for command in step.given if (needed := _lacking(command, bench))]
+    left = _left_as_given(step, bench)
+    given = [
+        needed
+        for command in step.given
+        if getattr(command, "name", "") not in left and (needed := _lacking(command, bench))
+    ]
     return [*again, *given]
+
+
+def _left_as_given(step: Step, bench: Bench) -> set[str]:
+    """The containers that are given as already removed, and whose volumes are still there: a second round of them
+    would leave twice as much behind."""
+    gone = {command.name for command in step.given if isinstance(command, Remove)}
+    return {
+        command.name
+        for command in step.given
+        if isinstance(command, Run)
+        and command.name in gone
+        and bench.container(command.name) is None
+        and bench.was_there(command.name)
+        and all(_volume_stands(command, mount, bench) for mount in command.volumes)
+    }
+
+
+def _volume_stands(command: Run, mount: Mount | Bind, bench: Bench) -> bool:
+    if isinstance(mount, Bind):
+        return True
+    return bool(bench.volume(mount.source)) if mount.source else bool(bench.left_behind(command.name))
 
 
 def _lacking(command: Command, bench: Bench) -> Command | None:

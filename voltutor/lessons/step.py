@@ -71,6 +71,7 @@ class Step:
         the session's own number.
     needs: capabilities without which the step is not possible.
     measures: the workload whose result the card plots.
+    quest: whether its line is kept back until the learner has passed or has asked for every hint.
     sweeps: whether its lines, as the source has them, would take what is not ours; on an engine that is not the
         learner's alone they are played on the session's own things, and the card says so.
     """
@@ -93,6 +94,7 @@ class Step:
     image: str = "files"
     needs: frozenset[str] = frozenset()
     measures: str = ""
+    quest: bool = False
     sweeps: bool = False
 
 

@@ -100,8 +100,9 @@ function drawAfter(node, after, labels) {
   const pictures = element("div", { class: "vt-pictures" });
   for (const picture of after.pictures) {
     const figure = element("figure", {}, element("figcaption", {}, picture.title));
-    const holder = element("div", { class: "vt-svg" });
+    const holder = element("div", { class: "vt-svg", "aria-label": picture.title });
     holder.innerHTML = picture.svg;
+    reachable(holder);
     figure.append(holder, element("details", {}, element("summary", {}, labels.words),
       element("pre", { class: "vt-words" }, picture.text)));
     pictures.append(figure);
@@ -116,11 +117,24 @@ function drawAfter(node, after, labels) {
     element("pre", { class: "vt-code" }, element("code", {}, after.solution.join("\n")))));
 }
 
+// What is too wide for a narrow card is scrolled, by the keyboard too.
+function reachable(holder) {
+  new ResizeObserver(() => {
+    const scrolls = holder.scrollWidth > holder.clientWidth;
+    if (scrolls) holder.setAttribute("tabindex", "0");
+    else holder.removeAttribute("tabindex");
+    if (scrolls) holder.setAttribute("role", "group");
+    else holder.removeAttribute("role");
+  }).observe(holder);
+}
+
 function drawPlots(node, plots, labels) {
   node.append(element("h4", {}, labels.figures));
   for (const plot of plots) {
-    const holder = element("div", { class: "vt-plot", role: "img", "aria-label": plot.alt });
-    holder.innerHTML = plot.svg;
+    const figure = element("div", { class: "vt-figure", role: "img", "aria-label": plot.alt });
+    figure.innerHTML = plot.svg;
+    const holder = element("div", { class: "vt-plot", "aria-label": labels.figures }, figure);
+    reachable(holder);
     node.append(holder);
   }
 }

@@ -413,7 +413,7 @@ class Controller:
                 "shown": (state.checked or state.verdict != NotAttempted()) and not state.busy,
             },
             "prediction": self._prediction(names, passed),
-            "lines": state.lines,
+            "lines": [] if step.quest and not passed and state.hints <= len(step.hints) else state.lines,
             "run": there and not state.busy and not waits and not isinstance(state.verdict, NotPossible),
             "waits": self._waits(waits, passed),
             "check": there and not state.busy,

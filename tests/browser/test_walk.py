@@ -1,0 +1,139 @@
+"""Every notebook is walked by clicking, in both themes, wide and narrow; axe-core finds nothing serious.
+
+Each notebook is walked in one theme and width; `VOLTUTOR_WALK=all` walks each in both, and `VOLTUTOR_SCREENSHOTS`
+names a folder for a picture of every card.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Opened, browser, served
+from tests.own_engine import embedded
+from voltutor.labs import LABS
+
+pytestmark = pytest.mark.browser
+
+ALL = os.environ.get("VOLTUTOR_WALK") == "all"
+STEP_LIMIT = 180_000
+
+NOTEBOOKS = [lab for lab in LABS if lab != "01-copy-on-write"]  # that one has tests of its own
+LOOKS = [("light", 1300), ("dark", 900)]
+WALKS = [
+    pytest.param(lab, theme, width, id=f"{lab}-{theme}-{width}")
+    for number, lab in enumerate(NOTEBOOKS)
+    for theme, width in (LOOKS if ALL else [LOOKS[number % 2]])
+]
+
+
+@dataclass
+class Site:
+    """The server and a page of it."""
+
+    opened: Opened
+    page: Any
+    errors: list[str]
+
+    def open(self, lab: str, theme: str, width: int) -> None:
+        """A notebook in a theme, all its cells run."""
+        settings = self.opened.home / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True, exist_ok=True)
+        name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
+        (settings / "themes.jupyterlab-settings").write_text(json.dumps({"theme": name}))
+        base, token = re.split(r"/lab/tree/[^?]*\?", self.opened.url)
+        self.page.set_viewport_size({"width": width, "height": 2400})
+        self.page.goto(f"{base}/lab/tree/{lab}.ipynb?reset&{token}")
+        self.page.wait_for_selector(f'body[data-jp-theme-name="{name}"]', state="attached", timeout=60_000)
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
+        idle = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+        self.page.wait_for_selector(idle, timeout=60_000)
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def picture(self, name: str, of: Any) -> None:
+        """A screenshot, where a folder for them is named."""
+        if folder := os.environ.get("VOLTUTOR_SCREENSHOTS"):
+            of.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """One server on an engine of its own, for all walks."""
+    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
+    try:
+        with (
+            embedded(folder / "e") as engine,
+            served("00", 8950, engine.url, folder / "home") as opened,
+            browser() as launched,
+        ):
+            page = launched.new_page(viewport={"width": 1300, "height": 900})
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            yield Site(opened, page, errors)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def card_of(page: Any, step: str) -> Any:
+    """A step's card, scrolled to: JupyterLab draws a cell when it comes into view."""
+    one = page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) .vt-card[data-step="{step}"]')
+    for turn in range(400):
+        if one.count():
+            break
+        page.mouse.move(500, 600)
+        # Down to the end, and from the beginning again: its cell may not have run yet when it came by.
+        page.mouse.wheel(0, -100_000 if turn % 20 == 19 else 700)
+        page.wait_for_timeout(150)
+    one.first.scroll_into_view_if_needed()
+    return one.first
+
+
+def accessible(page: Any) -> list[str]:
+    """What axe-core calls serious or critical within the widgets."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page, context={"include": [[".vt-card"]]}).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("lab", "theme", "width"), WALKS)
+def test_a_notebook_is_walked_by_clicking(site: Site, lab: str, theme: str, width: int) -> None:
+    site.open(lab, theme, width)
+    page = site.page
+    complaints: list[str] = []
+    for step in LABS[lab].steps:
+        one = card_of(page, step.id)
+        if step.measures:
+            complaints += accessible(page)
+            break  # measuring has tests of its own, and takes its time
+        if one.get_attribute("data-verdict") == "passed":  # walked before, in the other theme
+            one.locator("button.vt-quiet", has_text="Reset").click()
+            page.wait_for_selector(f'.vt-card[data-step="{step.id}"]:not([data-verdict="passed"])')
+        dialog = page.locator(".jp-Dialog")
+        assert dialog.count() == 0, dialog.first.inner_text()
+        if step.prediction:
+            one.locator(".vt-prediction .vt-option").first.click()
+        one.locator('button.vt-run[aria-disabled="false"]').click(timeout=60_000)
+        passed = f'.vt-card[data-step="{step.id}"][data-verdict="passed"]'
+        page.wait_for_selector(passed, timeout=STEP_LIMIT)
+        one.locator(".vt-after h4").first.wait_for()
+        site.picture(f"{lab[:2]}-{step.id}-{theme}-{width}", one)
+        wide = one.evaluate("node => node.scrollWidth - node.clientWidth")
+        assert wide <= 1, f"{step.id} is wider than its card by {wide} pixels"
+        complaints += accessible(page)
+    assert complaints == []
+    assert site.errors == []

@@ -1,0 +1,166 @@
+"""Every line of the source has its place: each of its statements and commands belongs to a step that executes it.
+
+The source itself is not part of this project; where it lies beside the clone, the lines are compared with it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from voltutor.labs import LABS
+
+SOURCE = Path(__file__).parents[3] / "shared" / "seed" / "docker-storage-volumes.rst"
+SHA256 = "8e6d4add8eff6fa32e861bff2d8d24e76c3a844198e3b28ca952da22cee69419"
+
+# The chapter on services; its lab is still to be written.
+TO_COME = "07-stateless-and-stateful"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Lines of the source, what they say, and the steps that execute it; none for a heading or a frame."""
+
+    first: int
+    last: int
+    says: str
+    steps: tuple[str, ...] = ()
+
+
+PLACES = (
+    Place(1, 2, "heading"),
+    Place(
+        4,
+        4,
+        "read-only layers, one writable on top",
+        ("01-copy-on-write:layers", "01-copy-on-write:container-layer"),
+    ),
+    Place(
+        5,
+        5,
+        "a changed file is copied up and hides the one below",
+        ("01-copy-on-write:copy-up", "01-copy-on-write:read"),
+    ),
+    Place(7, 7, "a picture of copy-on-write", ("01-copy-on-write:copy-up",)),
+    Place(
+        9,
+        9,
+        "this costs what writes a lot, such as Redis, dear",
+        ("01-copy-on-write:price", "06-what-it-costs:redis-append", "06-what-it-costs:first-write"),
+    ),
+    Place(
+        11,
+        11,
+        "a volume goes past it: a directory of the host, bound",
+        ("02-what-a-volume-is-for:past-the-stack",),
+    ),
+    Place(13, 14, "heading"),
+    Place(
+        16,
+        16,
+        "a restart keeps the data, a removal loses them",
+        ("02-what-a-volume-is-for:stop-and-start", "02-what-a-volume-is-for:remove-loses"),
+    ),
+    Place(17, 17, "problems", ()),
+    Place(19, 19, "the host can't easily reach in", ("02-what-a-volume-is-for:past-the-stack",)),
+    Place(20, 20, "containers can't share", ("02-what-a-volume-is-for:share",)),
+    Place(21, 21, "data are lost with the container", ("02-what-a-volume-is-for:remove-loses",)),
+    Place(
+        23,
+        25,
+        "a volume: one or more directories past the union file system",
+        ("02-what-a-volume-is-for:past-the-stack",),
+    ),
+    Place(27, 54, "stateless and stateful services", (TO_COME,)),
+    Place(56, 57, "heading"),
+    Place(
+        59,
+        59,
+        "changes lie in the top layer and go with the container",
+        ("02-what-a-volume-is-for:remove-loses",),
+    ),
+    Place(
+        61,
+        63,
+        "no volume; commit makes an image of it",
+        ("02-what-a-volume-is-for:commit", "01-copy-on-write:remove"),
+    ),
+    Place(65, 67, "a data volume outlives its container", ("04-managed-volumes:outlives",)),
+    Place(69, 73, "a file of the host, for Redis", ("03-bind-mounts:redis-conf",)),
+    Place(75, 88, "its mount as inspected", ("03-bind-mounts:redis-conf",)),
+    Place(90, 94, "a place only: web01 with /webapp", ("04-managed-volumes:anonymous",)),
+    Place(96, 109, "its mount as inspected", ("04-managed-volumes:anonymous",)),
+    Place(
+        111,
+        111,
+        "it is kept, and a new container can't use it by itself",
+        ("04-managed-volumes:outlives", "04-managed-volumes:rescue"),
+    ),
+    Place(113, 117, "a folder of the host under a web server", ("03-bind-mounts:web-folder",)),
+    Place(119, 133, "its mount as inspected", ("03-bind-mounts:web-folder",)),
+    Place(135, 135, "a local folder, an NFS share or a block device", ("03-bind-mounts:again",)),
+    Place(
+        137,
+        137,
+        "what is done there shows on the host; mounted again it persists",
+        ("03-bind-mounts:web-folder", "03-bind-mounts:again"),
+    ),
+    Place(139, 147, "a data container: dbstore, created only", ("05-data-containers:store",)),
+    Place(149, 155, "web03 with its volumes: the same directory", ("05-data-containers:volumes-from",)),
+    Place(157, 170, "its mount as inspected", ("05-data-containers:volumes-from",)),
+    Place(
+        172,
+        172,
+        "it is used again and again, whatever becomes of containers",
+        ("05-data-containers:store-goes",),
+    ),
+    Place(174, 194, "docker volume create and inspect", ("04-managed-volumes:named",)),
+    Place(196, 200, "web04 uses vol1", ("04-managed-volumes:named",)),
+    Place(202, 217, "its mount as inspected", ("04-managed-volumes:named",)),
+    Place(219, 220, "heading"),
+    Place(
+        222, 224, "rm -v with a volume's name, which doesn't work", ("08-removing-and-cleaning:volume-rm",)
+    ),
+    Place(226, 228, "the line that lacks rm", ("08-removing-and-cleaning:rm-volumes",)),
+    Place(230, 235, "vol1 is still listed", ("08-removing-and-cleaning:rm-volumes",)),
+    Place(
+        237,
+        239,
+        "removed containers leave lonely volumes",
+        ("08-removing-and-cleaning:rm", "08-removing-and-cleaning:dangling"),
+    ),
+    Place(241, 247, "the list of what dangles, vol1 among it", ("08-removing-and-cleaning:dangling",)),
+    Place(248, 252, "all of them removed in one line", ("08-removing-and-cleaning:one-line",)),
+    Place(253, 255, "what a container has stays", ("08-removing-and-cleaning:one-line",)),
+    Place(257, 263, "prune, its warning and its question", ("08-removing-and-cleaning:prune",)),
+    Place(264, 267, "what it deleted and reclaimed", ("08-removing-and-cleaning:prune",)),
+)
+
+
+def test_every_place_names_a_step_that_there_is() -> None:
+    known = {f"{lab.id}:{step.id}" for lab in LABS.values() for step in lab.steps}
+    if TO_COME not in LABS:
+        known.add(TO_COME)
+    for place in PLACES:
+        assert set(place.steps) <= known, place
+        assert place.steps or place.says in ("heading", "problems"), place
+
+
+def test_no_two_places_overlap_and_they_are_in_order() -> None:
+    for before, after in itertools.pairwise(PLACES):
+        assert before.first <= before.last < after.first
+
+
+def test_every_line_of_the_source_is_in_a_place() -> None:
+    if not SOURCE.exists():
+        pytest.xfail("the source does not lie beside this clone")
+    text = SOURCE.read_bytes()
+    assert hashlib.sha256(text).hexdigest() == SHA256, "the source has changed: look at every place again"
+    covered = {number for place in PLACES for number in range(place.first, place.last + 1)}
+    lines = text.decode().splitlines()
+    missing = [number for number, line in enumerate(lines, 1) if line.strip() and number not in covered]
+    assert missing == []
