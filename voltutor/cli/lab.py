@@ -134,11 +134,11 @@ def _redirect(url: str) -> Path:
 def _environment(folder: Path, engine: Engine, deletion: str) -> dict[str, str]:
     """Everything of Jupyter's and IPython's under the home: the learner's own set-up has no part in this, and
     keeps nothing of ours."""
-    jupyter = folder / "jupyter"
+    jupyter, own_engine = folder / "jupyter", embedded.status()
     own = {
         "VOLTUTOR_HOME": str(folder),
-        # The private one is started again when it is needed; by its URL alone it would stay away.
-        "VOLTUTOR_ENGINE": embedded.NAME if engine.info.private else engine.url,
+        # This home's own is started again when it is needed; by its URL alone it would stay away.
+        "VOLTUTOR_ENGINE": embedded.NAME if own_engine and own_engine.url == engine.url else engine.url,
         "VOLTUTOR_DELETION_ENGINE": deletion,
         # What is typed in JupyterLab's own terminal goes to the same engine.
         "DOCKER_HOST": engine.url,

@@ -118,6 +118,8 @@ def mounts_svg(scene: MountScene) -> str:
         parts.append(_container(container, y, tall, places))
         y += tall + GAP
     label = escape(mounts_text(scene))
+    if not scene.containers and not storage:
+        parts.append(_text(2, 20, mounts_text(scene), "vt-kind"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}" '
         f'class="vt-mounts">{"".join(parts)}</svg>'
