@@ -22,6 +22,7 @@ from typing import Any
 
 import docker
 
+from tests.bench.labs import labs
 from tests.bench.measuring import measuring
 from tests.box import root_archive
 from tests.conftest import sweep
@@ -242,6 +243,7 @@ def main() -> int:
             return 1
         with_engine(url, Path(home))
         measuring(url, Path(home))
+        labs(url, Path(home), interleaved)
         with tempfile.TemporaryDirectory(prefix="vt-", dir="/var/tmp") as folder:
             life_cycles(url, Path(folder))
     return 0

@@ -54,6 +54,21 @@ def test_the_words_say_what_the_picture_shows() -> None:
     ET.fromstring(mounts_svg(MountScene(())))
 
 
+def test_what_is_new_is_outlined_and_what_has_gone_is_named() -> None:
+    after = MountScene(
+        (ContainerMounts("reader", "running"),), (Storage("volume", "common"), Storage("volume", "x"))
+    )
+    svg, said = mounts_svg(after, SCENE), mounts_text(after, SCENE)
+    root = ET.fromstring(svg)
+    classes = [box.get("class", "") for box in root.findall("{http://www.w3.org/2000/svg}rect")]
+    assert sum("vt-new" in one for one in classes) == 2, "the reader that runs now, and x; not what was there"
+    assert "New or changed: reader, x" in said
+    assert "Gone: writer, store, 0123456789ab…, ffffffffffff…" in said
+    assert "Gone: writer" in svg
+    assert "vt-new" not in mounts_svg(SCENE)
+    assert "vt-new" not in mounts_svg(SCENE, SCENE)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])), st.text(max_size=80))
 def test_any_name_gives_well_formed_svg(name: str, path: str) -> None:
     clean = "".join(c for c in path if c.isprintable())

@@ -21,14 +21,18 @@ from voltutor.diagrams.stack import (
 Scene = StackScene | MountScene
 
 
-def svg(scene: Scene) -> str:
-    """The picture of a scene."""
-    return stack_svg(scene) if isinstance(scene, StackScene) else mounts_svg(scene)
+def svg(scene: Scene, before: Scene | None = None) -> str:
+    """The picture of a scene; of mounts, with what has changed since the one before."""
+    if isinstance(scene, StackScene):
+        return stack_svg(scene)
+    return mounts_svg(scene, before if isinstance(before, MountScene) else None)
 
 
-def text(scene: Scene) -> str:
+def text(scene: Scene, before: Scene | None = None) -> str:
     """The same in words."""
-    return stack_text(scene) if isinstance(scene, StackScene) else mounts_text(scene)
+    if isinstance(scene, StackScene):
+        return stack_text(scene)
+    return mounts_text(scene, before if isinstance(before, MountScene) else None)
 
 
 __all__ = [

@@ -14,6 +14,11 @@ GAP = 14
 LEFT, RIGHT = 330, 420
 """Where the containers' boxes end, and the storage's begin."""
 
+GONE_NAMES = 4
+"""Names of what has gone, at most."""
+
+NEW = _("new")
+
 KINDS = {
     "volume": _("volume"),
     "anonymous": _("anonymous volume"),
@@ -63,11 +68,31 @@ class MountScene:
         return tuple(dict.fromkeys([*used, *self.unused]))
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a picture has that the one before hadn't, and what has gone: names as they are shown."""
+
+    new: frozenset[ContainerMounts | Storage] = frozenset()
+    gone: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, before: MountScene | None, after: MountScene) -> Change:
+        """From one picture to the next; a container counts as new where anything about it differs. Without a picture
+        before, nothing is new."""
+        if before is None:
+            return cls()
+        names = {container.name for container in after.containers}
+        gone = [container.name for container in before.containers if container.name not in names]
+        gone += [_shown(one) for one in before.storage if one not in after.storage]
+        things: set[ContainerMounts | Storage] = {*after.containers, *after.storage}
+        return cls(frozenset(things - {*before.containers, *before.storage}), tuple(gone))
+
+
 STATES = {"running": _("running"), "stopped": _("stopped"), "created": _("created, never started")}
 
 
-def mounts_text(scene: MountScene) -> str:
-    """The same as the picture, in words."""
+def mounts_text(scene: MountScene, before: MountScene | None = None) -> str:
+    """The same as the picture, in words; and what is new and what has gone since the one before."""
     lines = []
     for container in scene.containers:
         state = tr(STATES[container.state])
@@ -89,7 +114,15 @@ def mounts_text(scene: MountScene) -> str:
         tr(_("{kind} {name}: mounted by none of these"), kind=tr(KINDS[one.kind]), name=_shown(one))
         for one in scene.unused
     ]
-    return "\n".join(lines) or tr(_("No container and no volume yet."))
+    lines = lines or [tr(_("No container and no volume yet."))]
+    return "\n".join([*lines, *_changes(scene, before)])
+
+
+def _changes(scene: MountScene, before: MountScene | None) -> list[str]:
+    change = Change.between(before, scene)
+    new = [one.name if isinstance(one, ContainerMounts) else _shown(one) for one in change.new]
+    lines = [tr(_("New or changed: {names}"), names=", ".join(sorted(new)))] if new else []
+    return lines + ([tr(_("Gone: {names}"), names=", ".join(change.gone))] if change.gone else [])
 
 
 def _shown(storage: Storage) -> str:
@@ -99,9 +132,11 @@ def _shown(storage: Storage) -> str:
     return storage.name if len(storage.name) <= 34 else f"…{storage.name[-33:]}"
 
 
-def mounts_svg(scene: MountScene) -> str:
-    """The picture: containers on the left, what holds the data on the right, a line for each mount."""
+def mounts_svg(scene: MountScene, before: MountScene | None = None) -> str:
+    """The picture: containers on the left, what holds the data on the right, a line for each mount; what is new since
+    the picture before is outlined, and what has gone is named below."""
     parts: list[str] = []
+    change = Change.between(before, scene)
     heights = [BOX + LINE * max(1, len(container.mounts)) + 8 for container in scene.containers]
     left_height = sum(heights) + GAP * max(0, len(heights) - 1)
     storage = scene.storage
@@ -111,15 +146,19 @@ def mounts_svg(scene: MountScene) -> str:
     y = 2.0 + max(0.0, (height - 4 - right_height) / 2)
     for one in storage:
         places[one] = y + (BOX + 14) / 2
-        parts.append(_storage(one, y, one in scene.unused))
+        parts.append(_storage(one, y, one in scene.unused, one in change.new))
         y += BOX + 14 + GAP
     y = 2.0
     for container, tall in zip(scene.containers, heights, strict=True):
-        parts.append(_container(container, y, tall, places))
+        parts.append(_container(container, y, tall, places, container in change.new))
         y += tall + GAP
-    label = escape(mounts_text(scene))
+    label = escape(mounts_text(scene, before))
     if not scene.containers and not storage:
         parts.append(_text(2, 20, mounts_text(scene), "vt-kind"))
+    if change.gone:
+        height += LINE + 6
+        names = ", ".join(change.gone[:GONE_NAMES]) + (" …" if len(change.gone) > GONE_NAMES else "")
+        parts.append(_text(2, height - 8, tr(_("Gone: {names}"), names=names), "vt-gone"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}" '
         f'class="vt-mounts">{"".join(parts)}</svg>'
@@ -130,19 +169,22 @@ def _text(x: float, y: float, text: str, name: str, anchor: str = "start") -> st
     return f'<text x="{x:.0f}" y="{y:.0f}" class="{name}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _storage(one: Storage, y: float, unused: bool) -> str:
-    dashed = " vt-unused" if unused else ""
+def _storage(one: Storage, y: float, unused: bool, new: bool) -> str:
+    dashed = (" vt-unused" if unused else "") + (" vt-new" if new else "")
     kind = tr(KINDS[one.kind]) + (f" · {tr(_('mounted by none of these'))}" if unused else "")
     return (
         f'<rect x="{RIGHT}" y="{y:.0f}" width="{WIDTH - RIGHT - 2}" height="{BOX + 14}" rx="4" '
         f'class="vt-{_COLOURS[one.kind]}{dashed}"/>'
         + _text(RIGHT + 12, y + 18, _shown(one), "vt-name")
         + _text(RIGHT + 12, y + 36, kind, "vt-kind")
+        + (_text(WIDTH - 12, y + 18, tr(NEW), "vt-news", "end") if new else "")
     )
 
 
-def _container(container: ContainerMounts, y: float, tall: float, places: dict[Storage, float]) -> str:
-    off = "" if container.state == "running" else " vt-off"
+def _container(
+    container: ContainerMounts, y: float, tall: float, places: dict[Storage, float], new: bool
+) -> str:
+    off = ("" if container.state == "running" else " vt-off") + (" vt-new" if new else "")
     parts = [
         f'<rect x="2" y="{y:.0f}" width="{LEFT - 2}" height="{tall:.0f}" rx="4" class="vt-container{off}"/>',
         _text(14, y + 20, container.name, "vt-name"),

@@ -552,8 +552,11 @@ class Controller:
     def _after(self, names: Any) -> View:
         state, step = self._state, self.step
         pictures = [
-            {"title": title, "svg": diagrams.svg(scene), "text": diagrams.text(scene)}
-            for title, scene in ((tr(_("Before")), state.before), (tr(_("After")), state.after))
+            {"title": title, "svg": diagrams.svg(scene, since), "text": diagrams.text(scene, since)}
+            for title, scene, since in (
+                (tr(_("Before")), state.before, None),
+                (tr(_("After")), state.after, state.before),
+            )
             if scene is not None
         ]
         return {
