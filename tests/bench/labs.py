@@ -73,9 +73,8 @@ def _appearance(url: str, home: Path) -> None:
         # The look that a card begins with stands in its queue before this hint.
         card.act("hint").wait(30)
         took.append(time.perf_counter() - began)
-    print(
-        f"a card is there after {statistics.median(took) * 1e3:.0f} ms ({max(took) * 1e3:.0f} ms at most, {CARDS} cards)"
-    )
+    middle, most = (value * 1e3 for value in (statistics.median(took), max(took)))
+    print(f"a card is there after {middle:.0f} ms ({most:.0f} ms at most, {CARDS} cards)")
     if workplace.bench:
         sweep(workplace.bench.engine, home)
     workplace.close()
