@@ -188,3 +188,17 @@ def test_a_run_on_a_file_system_that_clones_tells_of_the_clone(
     assert result.circumstances["backing_file_system"] == "xfs"
     assert result.growth("layer", 16 * MIB, 256 * MIB).median < 4
     assert "This file system clones" in page
+
+
+def test_a_report_writes_over_reports_only(voltutor: Command, tmp_path: Path) -> None:
+    data = str(next((Path(__file__).parents[2] / "data").glob("*.json")))
+    theirs = tmp_path / "thesis.html"
+    theirs.write_text("<p>300 pages</p>")
+    refused = voltutor("report", data, "--html", str(theirs))
+    assert refused.returncode == 2
+    assert "is no report" in refused.stderr
+    assert theirs.read_text() == "<p>300 pages</p>"
+    page = tmp_path / "report.html"
+    for _again in range(2):
+        assert voltutor("report", data, "--html", str(page)).returncode == 0
+    assert 'content="voltutor"' in page.read_text()

@@ -41,7 +41,32 @@ def test_places_are_in_the_order_of_coming(tmp_path: Path) -> None:
             assert list(waiting) == []
             first.__enter__()
             second.__enter__()
-    assert not list((tmp_path / "voltutor-line-e").iterdir())
+    assert [path.name for path in (tmp_path / "voltutor-line-e").iterdir()] == [".turn"]
+
+
+def test_who_draws_a_lower_number_and_shows_it_later_waits_all_the_same(tmp_path: Path) -> None:
+    with Line("e", tmp_path) as measuring, Line("e", tmp_path) as late:
+        assert list(measuring.wait()) == []
+        lower = late._ticket.with_name("0" * 20)
+        late._ticket = late._ticket.rename(lower)
+        assert late.ahead() == 0
+        waiting = late.wait()
+        assert next(waiting) == 1
+        measuring.__exit__()
+        assert list(waiting) == []
+        measuring.__enter__()
+
+
+def test_a_folder_that_is_not_everybodys_is_left_alone(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (tmp_path / "voltutor-line-e").symlink_to(victim)
+    (tmp_path / "voltutor-line-f").write_text("mine")
+    for name in ("e", "f"):
+        with Line(name, tmp_path) as one, Line(name, tmp_path) as two:
+            assert (one.ahead(), two.ahead()) == (0, 1)
+    assert list(victim.iterdir()) == []
+    assert (tmp_path / "voltutor-line-f").read_text() == "mine"
 
 
 def test_who_is_killed_in_line_holds_nobody_up(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from voltutor.measure import titles
 from voltutor.results import Result, load
 from voltutor.text import _, tr
 
+MARK = '<meta name="generator" content="voltutor">'
+"""By this a page of ours is known, so that no other is written over."""
+
 
 def report(arguments: argparse.Namespace) -> int:
     """Read results and write the page."""
@@ -21,6 +24,10 @@ def report(arguments: argparse.Namespace) -> int:
             _("There is no pair in these results."), _("Measure some with `voltutor measure --out`.")
         )
     path = Path(arguments.html)
+    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
+        raise UsageError(
+            _("{path} is there, and is no report of this kit."), _("Name another file by --html."), path=path
+        )
     path.write_text(page(results, titles()), encoding="utf-8")
     print(tr(_("Written: {path}"), path=path))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -117,9 +118,11 @@ def lay_out(step: Step, bench: Bench) -> None:
         path = bench.files / name
         if content is None:
             path.mkdir(parents=True, exist_ok=True)
-        elif not path.exists():
+        elif not os.path.lexists(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content.replace("{n}", str(bench.number)), encoding="utf-8")
+            # A container that has this folder may have put a link here: what it leads to is not ours.
+            with path.open("x", encoding="utf-8") as file:
+                file.write(content.replace("{n}", str(bench.number)))
 
 
 def _commands(step: Step) -> list[Command]:

@@ -1,7 +1,7 @@
 """The line of those who want to measure: one at a time per engine, or each would measure the others.
 
-A ticket is a locked file in a folder that all users of this machine share. The kernel lets go of the lock when
-its process ends, however it does, so a crash holds nobody up.
+A ticket is a locked file in a folder that all users of this machine share, and who is first takes the turn, a lock
+too. The kernel lets go of a lock when its process ends, however it does, so a crash holds nobody up.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,15 +25,11 @@ class Line:
 
     def __init__(self, engine_id: str, folder: Path | None = None) -> None:
         key = "".join(c if c.isalnum() else "-" for c in engine_id)[:64]
-        self._folder = (folder or Path(tempfile.gettempdir())) / f"voltutor-line-{key}"
+        self._folder = _shared(folder or Path(tempfile.gettempdir()), f"voltutor-line-{key}")
         self._ticket = self._folder
-        self._fd = -1
+        self._fd = self._turn = -1
 
     def __enter__(self) -> Line:
-        with contextlib.suppress(FileExistsError):
-            self._folder.mkdir()
-            # As /tmp itself: everybody may stand in line, and take away only their own ticket.
-            self._folder.chmod(0o1777)
         # Known to others only once it is locked; the clock is this machine's since its start, the same for all.
         name = f"{time.clock_gettime_ns(time.CLOCK_MONOTONIC):020d}-{secrets.token_hex(4)}"
         fresh = self._folder / f".{name}"
@@ -45,6 +42,9 @@ class Line:
     def __exit__(self, *_: object) -> None:
         self._ticket.unlink(missing_ok=True)
         os.close(self._fd)
+        if self._turn >= 0:
+            os.close(self._turn)
+            self._turn = -1
 
     def ahead(self) -> int:
         """How many stand before us."""
@@ -53,9 +53,47 @@ class Line:
 
     def wait(self) -> Iterator[int]:
         """How many are ahead, about five times a second, until nobody is."""
-        while ahead := self.ahead():
-            yield ahead
+        # Who drew a lower number may show it a moment after we looked: the turn is what counts then.
+        while (ahead := self.ahead()) or not self._take_turn():
+            yield ahead or 1
             time.sleep(POLL)
+
+    def _take_turn(self) -> bool:
+        if self._turn < 0:
+            self._turn = _opened(self._folder / ".turn")
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def _shared(parent: Path, name: str) -> Path:
+    """The folder of a line. One of that name that is no folder, or that not everybody may use, is left as it is; the
+    line is then among the processes of this user."""
+    for candidate in (parent / name, parent / f"{name}-{os.getuid()}"):
+        with contextlib.suppress(FileExistsError):
+            candidate.mkdir()
+            # As /tmp itself: everybody may stand in line, and take away only their own ticket.
+            candidate.chmod(0o1777)
+        found = candidate.lstat()
+        ours = found.st_uid == os.getuid()
+        everybodys = stat.S_IMODE(found.st_mode) & 0o1777 == 0o1777
+        if stat.S_ISDIR(found.st_mode) and (ours or everybodys) and os.access(candidate, os.W_OK):
+            return candidate
+    return Path(tempfile.mkdtemp(prefix=name))
+
+
+def _opened(path: Path) -> int:
+    """A file that everybody may lock, made where it is missing. Not by O_CREAT at once: in a folder such as /tmp the
+    kernel refuses that for another user's file (fs.protected_regular)."""
+    for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
+        try:
+            fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except (FileNotFoundError, FileExistsError):
+            continue
+        return fd
+    raise FileNotFoundError(path)
 
 
 def _held(ticket: Path) -> bool:
