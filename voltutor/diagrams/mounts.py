@@ -171,7 +171,7 @@ def _text(x: float, y: float, text: str, name: str, anchor: str = "start") -> st
 
 def _storage(one: Storage, y: float, unused: bool, new: bool) -> str:
     dashed = (" vt-unused" if unused else "") + (" vt-new" if new else "")
-    kind = tr(KINDS[one.kind]) + (f" · {tr(_('mounted by none of these'))}" if unused else "")
+    kind = tr(KINDS[one.kind]) + (f" · {tr(_('not mounted here'))}" if unused else "")
     return (
         f'<rect x="{RIGHT}" y="{y:.0f}" width="{WIDTH - RIGHT - 2}" height="{BOX + 14}" rx="4" '
         f'class="vt-{_COLOURS[one.kind]}{dashed}"/>'
