@@ -390,3 +390,12 @@ def test_an_event_during_a_look_is_looked_at_again(workplace: Workplace, bench: 
     go_on.set()
     card.until(passed, 20)
     assert len(looks) >= 2
+
+
+def test_a_card_reserves_every_name_of_its_lab_with_its_step(workplace: Workplace, bench: Bench) -> None:
+    card = Card(workplace, "layers")
+    card.act("check")
+    reserved = bench.session.journal.state().reserved
+    steps = {(r.kind, r.logical): r.step for r in reserved.values() if r.step}
+    assert steps["container", "one"].startswith("01 ")
+    assert len({step for step in steps.values()}) > 1

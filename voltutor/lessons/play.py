@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from voltutor.engine import Conflict, EngineError, NotFound
-from voltutor.lessons.step import Step
+from voltutor.lessons.step import Lab, Step
 from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
 from voltutor.session import (
     Bench,
@@ -147,6 +147,21 @@ def volumes_of(step: Step) -> list[str]:
             mounts = [mount for mount in command.volumes if isinstance(mount, Mount) and not mount.raw]
             names += [mount.source for mount in mounts if mount.source]
     return list(dict.fromkeys(names))
+
+
+def reserve(lab: Lab, bench: Bench) -> None:
+    """Reserve every name of a lab while it is free, and before anybody types it; a clean-up then says for which step
+    a thing was made.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    for step in lab.steps:
+        where = f"{lab.id.partition('-')[0]} {step.id}"
+        for logical in names_of(step):
+            bench.names(logical, "container", where)
+        for logical in volumes_of(step):
+            bench.names(logical, "volume", where)
 
 
 def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:

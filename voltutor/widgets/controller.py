@@ -35,6 +35,7 @@ from voltutor.lessons import (
     not_possible,
     picture,
     prepare,
+    reserve,
     reset_plan,
     solve,
     verdict,
@@ -205,7 +206,7 @@ class Controller:
 
     def _open(self, _value: Any) -> None:
         bench = self._bench()
-        # Every name of the lab is reserved now, while it is free, and before anybody types it.
+        reserve(self.lab, bench)
         self._state.names = dict(self.lab.fields(bench))
         lay_out(self.step, bench)
         self._state.lines = [bench.line(command) for command in self.step.solution]
