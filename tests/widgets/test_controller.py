@@ -398,4 +398,4 @@ def test_a_card_reserves_every_name_of_its_lab_with_its_step(workplace: Workplac
     reserved = bench.session.journal.state().reserved
     steps = {(r.kind, r.logical): r.step for r in reserved.values() if r.step}
     assert steps["container", "one"].startswith("01 ")
-    assert len({step for step in steps.values()}) > 1
+    assert len(set(steps.values())) > 1
