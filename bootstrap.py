@@ -307,7 +307,7 @@ def at_once() -> list[str]:
     """Two test processes, each with an engine of its own, where the machine can start engines; one otherwise, since
     two must not share one that was named. A file's tests stay together."""
     able = os.name == "posix" and os.geteuid() == 0 and shutil.which("dockerd") and (os.cpu_count() or 1) > 1
-    return ["-n", "2", "--dist", "loadfile"] if able else []
+    return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] if able else []
 
 
 def run(
