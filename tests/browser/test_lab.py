@@ -91,10 +91,10 @@ def test_every_card_is_clicked_to_passed(page: Any) -> None:
             one.locator("button.vt-option").first.click()
         one.locator(RUN).click()
         if step == "price":
-            page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=90_000)
-            page.wait_for_selector('.vt-card[data-step="price"] progress[value="3"]', timeout=90_000)
+            page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=200_000)
+            page.wait_for_selector('.vt-card[data-step="price"] progress[value="3"]', timeout=200_000)
             picture(page, "card-measuring", one)
-        passes(page, step, 240)
+        passes(page, step, 300)
         expect(one.locator(".vt-verdict strong")).to_have_text("passed")
         expect(one.locator(".vt-explanation, .vt-after h4").first).to_be_visible()
         if step == "copy-up":

@@ -55,8 +55,8 @@ class Site:
         self.page.goto(f"{base}/lab/tree/{lab}.ipynb?reset&{token}")
         self.page.wait_for_selector(f'body[data-jp-theme-name="{name}"]', state="attached", timeout=60_000)
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell", timeout=60_000)
-        idle = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        self.page.wait_for_selector(idle, timeout=60_000)
+        kernel = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-KernelName:has-text("Python 3")'
+        self.page.wait_for_selector(kernel, timeout=60_000)
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 

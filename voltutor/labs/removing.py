@@ -467,9 +467,6 @@ ARCHIVE_TOO = Failed(_("`{archive}` is gone too: prune alone doesn't take a volu
 ONLY_ANONYMOUS = Passed(
     _("The orphan of `{crawler}` is gone, `{archive}` is there: prune took what has no name.")
 )
-AS_IN_2018 = Passed(
-    _("This engine speaks API {api}: prune took `{archive}` along with the orphan, as in 2018.")
-)
 
 CRAWLER = Run("crawler", "lab", (), (Mount("/data"),))
 
@@ -480,11 +477,7 @@ def only_anonymous(bench: Bench) -> Verdict:
     gone = removed(bench, "crawler") and all_gone(bench, "crawler")
     if not gone or not bench.was_there("archive", "volume"):
         return NotAttempted()
-    if archive:
-        return ONLY_ANONYMOUS.seen(**fields(bench))
-    # Before API 1.42 prune took every unused volume (moby, docs/api/version-history.md).
-    old = not bench.engine.serves("1.42")
-    return (AS_IN_2018 if old else ARCHIVE_TOO).seen(**fields(bench), api=bench.engine.info.api)
+    return (ONLY_ANONYMOUS if archive else ARCHIVE_TOO).seen(**fields(bench))
 
 
 PRUNE_STEP = Step(
