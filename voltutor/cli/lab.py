@@ -171,14 +171,17 @@ def write_settings(folder: Path) -> None:
     settings = folder / "@jupyterlab"
     wanted: Mapping[str, dict[str, Any]] = {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-        # A click on Run before the kernel has answered must not ask which kernel is meant.
-        "notebook-extension/tracker": {"autoStartDefaultKernel": True},
         # A page that is loaded again may address its clicks to a subshell that has gone, and they are dropped
         # (seen with JupyterLab 4.6 and ipykernel 7.4, in half of all loads).
         "apputils-extension/kernels-settings": {"commsOverSubshells": "disabled"},
         # A notebook that is loaded again finds its cards by what was saved; two minutes are too rare.
         "docmanager-extension/plugin": {"autosaveInterval": 10},
-        "notebook-extension/tracker": {"recordTiming": False, "windowingMode": "defer"},
+        # Run All before the kernel has answered must not ask which kernel is meant.
+        "notebook-extension/tracker": {
+            "recordTiming": False,
+            "windowingMode": "defer",
+            "autoStartDefaultKernel": True,
+        },
     }
     for name, value in wanted.items():
         path = settings / f"{name}.jupyterlab-settings"
