@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voltutor.engine import find
-from voltutor.errors import UsageError
+from voltutor.errors import UsageError, VoltutorError
 from voltutor.measure import LAYER, VOLUME, Experiment, workload
 from voltutor.results import Result, save
 from voltutor.session import Bench
@@ -34,7 +34,12 @@ def record(arguments: argparse.Namespace) -> int:
             if update.text and not update.pair and update.text != said:
                 said = update.text
                 print(f"  {said}", flush=True)
-        results.append(replace(update.result, origin="recorded"))
+        if update.result.complete:
+            results.append(replace(update.result, origin="recorded"))
+        else:
+            print("  " + tr(_("Not whole within its budget: left out.")), flush=True)
+    if not results:
+        raise VoltutorError(_("No workload was measured whole."), _("Write a larger --budget."))
     path = Path(arguments.out) / f"{_name(results[0])}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, *results)
