@@ -14,6 +14,7 @@ from tests.dockerd import Dockerd
 from voltutor.engine import Engine
 from voltutor.images import MIB
 from voltutor.labs import LABS
+from voltutor.measure import Measure, NoSpace
 from voltutor.results import Pair, Result, Trial, save
 from voltutor.session import Bench, Remove, Run, Stop
 from voltutor.widgets.controller import Controller
@@ -390,6 +391,24 @@ def test_an_event_during_a_look_is_looked_at_again(workplace: Workplace, bench: 
     go_on.set()
     card.until(passed, 20)
     assert len(looks) >= 2
+
+
+def test_what_there_is_no_room_for_is_said_and_shown_as_recorded(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> Iterator[object]:
+        raise NoSpace("This needs 832 MiB, and 760 MiB are free.", "Free some.")
+        yield
+
+    monkeypatch.setattr(Measure, "perform", full)
+    card = Card(workplace, "price")
+    card.act("guess", 0.5)
+    view = card.act("run")
+    assert view["verdict"]["kind"] == "impossible"
+    assert "832 MiB" in view["verdict"]["text"]
+    assert "recorded" in view["plots"][0]["svg"]
+    monkeypatch.undo()
+    assert card.act("check")["run"], "it can be tried again"
 
 
 def test_a_card_reserves_every_name_of_its_lab_with_its_step(workplace: Workplace, bench: Bench) -> None:

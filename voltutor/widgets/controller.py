@@ -40,6 +40,7 @@ from voltutor.lessons import (
     solve,
     verdict,
 )
+from voltutor.measure import NoSpace
 from voltutor.results import Result, duration, recorded, times
 from voltutor.session import Bench
 from voltutor.session import Progress as Sign
@@ -236,7 +237,11 @@ class Controller:
             self._state.verdict = EngineTrouble("{text}", {"text": str(error)})
             return
         self._check()
-        if isinstance(self._state.verdict, NotAttempted):
+        if isinstance(error, NoSpace):
+            # As with what an engine can't do: said, and shown as it was measured elsewhere, until there is room.
+            self._state.verdict = NotPossible("{text}", {"text": str(error)})
+            self._draw(recorded(self.step.measures))
+        elif isinstance(self._state.verdict, NotAttempted):
             self._state.verdict = Failed("{text}", {"text": str(error)})
 
     def _look(self, _value: Any) -> None:
