@@ -202,7 +202,7 @@ def test_cancelling_ends_the_trial_keeps_whole_pairs_and_leaves_nothing(bench: B
 
 @pytest.mark.engine
 def test_an_interrupted_experiment_goes_on_where_it_was(bench: Bench) -> None:
-    experiment = Experiment(quick(), LAYER, VOLUME, budget=60, seed=4)
+    experiment = Experiment(quick(), LAYER, VOLUME, budget=300, seed=4)
     part: Update | None = None
     for part in experiment.run(bench):
         if len(part.result.pairs) == 5:
@@ -217,7 +217,7 @@ def test_an_interrupted_experiment_goes_on_where_it_was(bench: Bench) -> None:
 
 @pytest.mark.engine
 def test_measuring_again_goes_on_where_it_was_cancelled(bench: Bench) -> None:
-    command = Measure(quick(), budget=60)
+    command = Measure(quick(), budget=300)
     running = command.perform(bench)
     for sign in running:
         if sign.result and sign.result.rounds == 3:
