@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.dockerd import Dockerd, can_start, dockerd
+from tests.own_engine import Embedded, embedded
 from voltutor import cleanup
 from voltutor.engine import Engine, find
 from voltutor.session import Bench, Session
@@ -121,6 +122,15 @@ def own_dockerd() -> Iterator[Dockerd]:
     folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
     with dockerd(folder) as started:
         yield started
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own() -> Iterator[Embedded]:
+    """An embedded engine of this test's own."""
+    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
+    with embedded(folder / "e") as made:
+        yield made
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -94,8 +94,18 @@ def card_of(page: Any, step: str) -> Any:
         # Down to the end, and from the beginning again: its cell may not have run yet when it came by.
         page.mouse.wheel(0, -100_000 if turn % 20 == 19 else 700)
         page.wait_for_timeout(150)
+    assert one.count(), f"no card {step} among: {shown(page)}"
     one.first.scroll_into_view_if_needed()
     return one.first
+
+
+def shown(page: Any) -> str:
+    """What is to be seen of a notebook in which a card is missing."""
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").first
+    status = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator").first
+    outputs = panel.locator(".jp-OutputArea-output").all_inner_texts()
+    dialogs = page.locator(".jp-Dialog").all_inner_texts()
+    return repr({"kernel": status.get_attribute("data-status"), "outputs": outputs, "dialogs": dialogs})
 
 
 def accessible(page: Any) -> list[str]:

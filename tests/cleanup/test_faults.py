@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.dockerd import can_start, dockerd, formatted
-from tests.own_engine import Embedded, embedded
+from tests.own_engine import Embedded
 from voltutor import cleanup
 from voltutor.cleanup import Outcome, Report
 from voltutor.engine import (
@@ -51,15 +51,6 @@ def swept(engine: Engine, home: Path) -> list[Report]:
 def drain(work: Iterator[object]) -> None:
     for _ in work:
         pass
-
-
-@pytest.fixture
-def own() -> Iterator[Embedded]:
-    """An embedded engine of this test's own."""
-    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
-    with embedded(folder / "e") as made:
-        yield made
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def nothing_is_left(engine: Engine) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.own_engine import Embedded, embedded
+from tests.own_engine import Embedded
 from voltutor.engine import find
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "labs").glob("*.ipynb"))
@@ -25,14 +21,6 @@ for view in _views.values():
         assert card.controller.act("check").wait(60), id
 print("once", sum(len(view._cards) for view in _views.values()))
 """
-
-
-@pytest.fixture
-def own() -> Iterator[Embedded]:
-    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
-    with embedded(folder / "e") as made:
-        yield made
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_cells_run_twice_out_of_order_and_after_a_restart_make_nothing_twice(

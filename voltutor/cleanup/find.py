@@ -9,7 +9,14 @@ from enum import Enum
 
 from voltutor.engine import ContainerView, Engine, ImageView, VolumeView
 from voltutor.images import RECIPE_LABEL
-from voltutor.session import HOME_LABEL, SESSION_LABEL, Session, anonymous_volumes, labelled
+from voltutor.session import (
+    HOME_LABEL,
+    SESSION_LABEL,
+    Session,
+    anonymous_volumes,
+    labelled,
+    of_a_session,
+)
 from voltutor.session.journal import JournalState, Kind
 from voltutor.text import _
 
@@ -69,7 +76,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class _Engine:
+class There:
     """What is on the engine at one moment."""
 
     containers: tuple[ContainerView, ...]
@@ -96,8 +103,13 @@ def volume_stamp(volume: VolumeView, keeps_creation_time: bool) -> str:
     return f"{sorted(volume.labels.items())} {volume.created if keeps_creation_time else ''}"
 
 
-def _look(engine: Engine) -> _Engine:
-    return _Engine(
+def look(engine: Engine) -> There:
+    """Ask the engine for all that it has.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    return There(
         tuple(view for ref in engine.containers() if (view := engine.container(ref))),
         tuple(engine.volumes()),
         tuple(engine.images()),
@@ -106,13 +118,13 @@ def _look(engine: Engine) -> _Engine:
     )
 
 
-def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
-    """Look at the engine with the eyes of these sessions' journals.
+def find(engine: Engine, sessions: Iterable[Session], there: There | None = None) -> Scene:
+    """Look at the engine, or at what was seen of it, with the eyes of these sessions' journals.
 
     Raises:
         EngineError: the engine does not answer.
     """
-    there = _look(engine)
+    there = there or look(engine)
     things: list[Thing] = []
     for session in sessions:
         if session.engine_id == engine.info.id:
@@ -129,16 +141,12 @@ def find(engine: Engine, sessions: Iterable[Session]) -> Scene:
     return Scene(tuple(things), others, _foreign(there, known))
 
 
-def _foreign(there: _Engine, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
+def _foreign(there: There, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
     """Sessions of which nothing but labels is known here."""
     marked = [view.labels for view in there.containers if ("container", view.id) not in known] + [
         volume.labels for volume in there.volumes if ("volume", volume.name) not in known
     ]
-    counts = Counter(
-        (labels[SESSION_LABEL], labels[HOME_LABEL])
-        for labels in marked
-        if SESSION_LABEL in labels and HOME_LABEL in labels
-    )
+    counts = Counter((labels[SESSION_LABEL], labels[HOME_LABEL]) for labels in marked if of_a_session(labels))
     return tuple(Foreign(session, home, count) for (session, home), count in sorted(counts.items()))
 
 
@@ -149,16 +157,15 @@ def find_labelled(engine: Engine, session: str) -> Scene:
     Raises:
         EngineError: the engine does not answer.
     """
-    there = _look(engine)
+    there = look(engine)
     things: list[Thing] = []
     anonymous: set[str] = set()
     for view in there.containers:
-        if view.labels.get(SESSION_LABEL) == session and HOME_LABEL in view.labels:
+        if of_a_session(view.labels, session):
             things.append(Thing("container", view.id, view.name, Owner.LABELLED, session))
             anonymous |= {volume.name for volume in anonymous_volumes(view, there.volumes, there.by_ref)}
     for volume in there.volumes:
-        ours = volume.labels.get(SESSION_LABEL) == session and HOME_LABEL in volume.labels
-        if ours or volume.name in anonymous:
+        if of_a_session(volume.labels, session) or volume.name in anonymous:
             stamp = volume_stamp(volume, there.keeps_creation_time)
             users = there.users(volume.name)
             things.append(
@@ -168,7 +175,7 @@ def find_labelled(engine: Engine, session: str) -> Scene:
     return Scene(tuple(things), {})
 
 
-def _ours(session: Session, state: JournalState, there: _Engine) -> list[ContainerView]:
+def _ours(session: Session, state: JournalState, there: There) -> list[ContainerView]:
     """The containers under reserved names, and those that we made and somebody renamed."""
     made = {id for (kind, _name), id in state.made.items() if kind == "container"}  # noqa: A001 - Docker's word
     return [
@@ -176,7 +183,7 @@ def _ours(session: Session, state: JournalState, there: _Engine) -> list[Contain
     ]
 
 
-def _containers(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+def _containers(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
     for view in _ours(session, state, there):
         ours = labelled(view.labels, session.id, session.home)
         owner = Owner.OURS if ours else Owner.BY_HAND
@@ -185,7 +192,7 @@ def _containers(session: Session, state: JournalState, there: _Engine) -> Iterat
         )
 
 
-def _volumes(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+def _volumes(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
     anonymous = set(state.anonymous)
     for view in _ours(session, state, there):
         anonymous |= {volume.name for volume in anonymous_volumes(view, there.volumes, there.by_ref)}
@@ -207,7 +214,7 @@ def _volumes(session: Session, state: JournalState, there: _Engine) -> Iterator[
         )
 
 
-def _images(session: Session, state: JournalState, there: _Engine) -> Iterator[Thing]:
+def _images(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
     for image in there.images:
         for tag in image.tags:
             name = tag.removesuffix(":latest")  # an engine shows the tag that was left out

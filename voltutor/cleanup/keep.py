@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,21 +30,35 @@ def keep_data(bench: Bench, folder: Path) -> Callable[[Thing], Path]:
     def save(thing: Thing) -> Path:
         target = folder / f"{thing.name}.tar"
         if target.exists():
-            raise FileExistsError(17, os.strerror(17), str(target))
-        half = target.with_suffix(".part")
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         mode = "ro" if bench.capability(READ_ONLY).available else ""
-        try:
-            with (
-                bench.scratch("lab", (), [Mount(PLACE, thing.id, mode)]) as container,
-                half.open("wb") as file,
-            ):
-                for piece in bench.engine.archive(container, f"{PLACE}/."):
-                    file.write(piece)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{thing.name[:40]}.", delete=False) as file:
+            half = Path(file.name)
+            try:
+                with bench.scratch("lab", (), [Mount(PLACE, thing.id, mode)]) as container:
+                    for piece in bench.engine.archive(container, f"{PLACE}/."):
+                        file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-            half.rename(target)
-        finally:
-            half.unlink(missing_ok=True)
+                _name(half, target)
+            finally:
+                half.unlink(missing_ok=True)
         return target
 
     return save
+
+
+def _name(half: Path, target: Path) -> None:
+    """Give a file its name, and take it from none.
+
+    Raises:
+        FileExistsError: a file of that name came meanwhile.
+    """
+    try:
+        os.link(half, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        half.rename(target)

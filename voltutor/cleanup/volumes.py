@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from voltutor.cleanup.find import Owner, Scene, Thing, find
+from voltutor.cleanup.find import Owner, Scene, Thing, find, look
 from voltutor.cleanup.plan import CleanupPlan, plan
-from voltutor.engine import Engine, EngineError
-from voltutor.session import HOME_LABEL, SESSION_LABEL, Session, has_anonymous_name
+from voltutor.engine import Engine
+from voltutor.session import Session, has_anonymous_name, of_a_session
 from voltutor.text import _
 
 
@@ -40,25 +40,21 @@ ANOTHER_HOME = _("another learner's")
 NOT_OURS = _("not this kit's")
 
 
-def volumes(engine: Engine, sessions: Iterable[Session], this: Session) -> tuple[VolumeSeen, ...]:
-    """All volumes of the engine, this home's first; `this` is the session that looks.
+def volumes(
+    engine: Engine, sessions: Iterable[Session], this: Session, sizes: Mapping[str, int]
+) -> tuple[VolumeSeen, ...]:
+    """All volumes of the engine, this home's first; `this` is the session that looks, `sizes` are bytes by name.
 
     Raises:
         EngineError: the engine does not answer.
     """
-    scene = find(engine, sessions)
+    there = look(engine)
+    scene = find(engine, sessions, there)
     ours = {thing.id: thing for thing in scene.things if thing.kind == "volume"}
-    try:
-        sizes = engine.volume_sizes()
-    except EngineError:  # Podman before 4.3, and engines that take too long to add up what is not ours
-        sizes = {}
-    views = {ref: view for ref in engine.containers() if (view := engine.container(ref))}
     seen = []
-    for volume in engine.volumes():
+    for volume in there.volumes:
         thing = ours.get(volume.name)
-        users = [
-            view.name for view in views.values() if any(mount.name == volume.name for mount in view.mounts)
-        ]
+        users = there.users(volume.name).values()
         seen.append(
             VolumeSeen(
                 volume.name,
@@ -75,9 +71,9 @@ def volumes(engine: Engine, sessions: Iterable[Session], this: Session) -> tuple
     return tuple(sorted(seen, key=lambda one: (order.index(one.owner), one.anonymous, one.name)))
 
 
-def _owner(thing: Thing | None, labels: Collection[str], this: Session) -> str:
+def _owner(thing: Thing | None, labels: Mapping[str, str], this: Session) -> str:
     if thing is None:
-        return ANOTHER_HOME if SESSION_LABEL in labels and HOME_LABEL in labels else NOT_OURS
+        return ANOTHER_HOME if of_a_session(labels) else NOT_OURS
     if thing.owner is Owner.BY_HAND:
         return BY_HAND
     return THIS if thing.session == this.id else ANOTHER

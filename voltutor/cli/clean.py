@@ -27,11 +27,10 @@ def clean(arguments: argparse.Namespace) -> int:
     """Plan, show, ask, apply, report."""
     engine = find(arguments.engine)
     sessions = _chosen(arguments, engine)
-    first = _keeping(arguments, engine)
-    scene = (
-        cleanup.find(engine, sessions) if sessions or not arguments.session else _labelled(arguments, engine)
-    )
-    plan = cleanup.plan(scene, by_hand=arguments.all)
+    plan = _plan(arguments, engine, sessions)
+    first = _keeping(arguments, engine, plan)
+    if first:
+        plan = _plan(arguments, engine, sessions)  # what saves them is ours, and goes with the rest
     if not arguments.json:
         _show(plan, _sizes(engine, plan))
     if arguments.dry_run or not plan.remove:
@@ -67,12 +66,21 @@ def _apply(arguments: argparse.Namespace, work: Iterator[Report], reports: list[
             )
 
 
-def _keeping(arguments: argparse.Namespace, engine: Engine) -> Callable[[Thing], object] | None:
-    """What saves each volume before it goes, where that was asked for."""
-    if not arguments.keep_data or arguments.dry_run:
+def _plan(arguments: argparse.Namespace, engine: Engine, sessions: list[Session]) -> CleanupPlan:
+    known = sessions or not arguments.session
+    scene = cleanup.find(engine, sessions) if known else _labelled(arguments, engine)
+    return cleanup.plan(scene, by_hand=arguments.all)
+
+
+def _keeping(
+    arguments: argparse.Namespace, engine: Engine, plan: CleanupPlan
+) -> Callable[[Thing], object] | None:
+    """What saves each volume before it goes, where that was asked for and there is one."""
+    volumes = any(decision.thing.kind == "volume" for decision in plan.remove)
+    if not arguments.keep_data or arguments.dry_run or not volumes:
         return None
     bench = Bench(engine)
-    for _progress in bench.prepare("lab"):  # before the plan: it is ours, and goes with the rest
+    for _progress in bench.prepare("lab"):
         pass
     return cleanup.keep_data(bench, Path(arguments.keep_data))
 

@@ -317,7 +317,10 @@ class Containers:
         """Of its volumes, those that no running container has may hold only what lasts."""
         for point in container.points:
             volume = self._volumes.by_name.get(point.name) if point.kind == mounts.VOLUME else None
-            if volume and not any(self.by_id[id_].running for id_ in volume.holders if id_ in self.by_id):
+            holders = [self.by_id[id_] for id_ in volume.holders if id_ in self.by_id] if volume else []
+            # Whose lock is held may be about to start on what this one filled.
+            others = [one for one in holders if one is not container]
+            if volume and not any(one.running or one.lock.locked() for one in others):
                 self._volumes.emptied(volume.name)
 
     async def _fill_one(self, container: Container, root: str, point: Point) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from voltutor.diagrams import size_text
-from voltutor.engine import Mount, VolumeView
+from voltutor.engine import Mount
 from voltutor.labs.common import (
     RunOnOrphan,
     all_gone,
@@ -16,11 +14,10 @@ from voltutor.labs.common import (
     seen,
     shell,
 )
+from voltutor.labs.sweeping import PruneVolumes, RemoveDangling, RemoveOrphan
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import Bench, CreateVolume, Progress, Remove, RemoveVolume, Run
-from voltutor.text import _, tr
-
-DANGLING = ("docker", "volume", "ls", "--quiet", "--filter", "dangling=true")
+from voltutor.session import Bench, CreateVolume, Remove, RemoveVolume, Run
+from voltutor.text import _
 
 
 def fields(bench: Bench) -> Mapping[str, str]:
@@ -43,105 +40,6 @@ def fields(bench: Bench) -> Mapping[str, str]:
         **{logical: bench.names(logical, "volume") for logical in volumes},
         "image": bench.image("lab"),
     }
-
-
-def own_dangling(bench: Bench) -> list[VolumeView]:
-    """The session's own among the volumes that no container uses; on an engine that is the learner's alone,
-    all of them."""
-    there = bench.engine.dangling_volumes()
-    if bench.engine.info.private:
-        return there
-    state = bench.session.journal.state()
-    return [
-        volume
-        for volume in there
-        if volume.name in state.anonymous or ("volume", volume.name) in state.reserved
-    ]
-
-
-@dataclass(frozen=True)
-class RemoveDangling:
-    """Every volume that no container uses is removed, named ones too, in one line. On an engine that is not the
-    learner's alone the line names the session's own, one by one."""
-
-    def argv(self, bench: Bench) -> list[str]:
-        """`docker volume rm $(docker volume ls --quiet --filter dangling=true)`, or with the names."""
-        if bench.engine.info.private:
-            return ["sh", "-c", f"docker volume rm $({' '.join(DANGLING)})"]
-        names = [volume.name for volume in own_dangling(bench)]
-        return ["docker", "volume", "rm", *names] if names else list(DANGLING)
-
-    def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Remove them, one by one."""
-        for volume in own_dangling(bench):
-            bench.engine.remove_volume(volume.name)
-            bench.session.journal.gone("volume", volume.name)
-            yield Progress(volume.name)
-
-
-@dataclass(frozen=True)
-class PruneVolumes:
-    """`docker volume prune`: the anonymous ones that no container uses; with `all`, named ones too, but for those
-    with the label `keep`. On an engine that is not the learner's alone, the session's own are removed by name."""
-
-    all: bool = False
-    keep: str = ""
-
-    def argv(self, bench: Bench) -> list[str]:
-        """`docker volume prune --force [--all] [--filter label!=KEEP]`, or `docker volume rm NAME…`."""
-        if bench.engine.info.private:
-            flags = [
-                *(["--all"] if self.all else []),
-                *(["--filter", f"label!={self.keep}"] if self.keep else []),
-            ]
-            return ["docker", "volume", "prune", "--force", *flags]
-        names = [volume.name for volume in self._taken(bench)]
-        return ["docker", "volume", "rm", *names] if names else list(DANGLING)
-
-    def _taken(self, bench: Bench) -> list[VolumeView]:
-        anonymous = bench.session.journal.state().anonymous
-        return [
-            volume
-            for volume in own_dangling(bench)
-            if (self.all or volume.name in anonymous) and self.keep not in volume.labels
-        ]
-
-    def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Prune, and tell the names and the space."""
-        if bench.engine.info.private:
-            filters = {
-                **({"all": ["true"]} if self.all else {}),
-                **({"label!": [self.keep]} if self.keep else {}),
-            }
-            names, freed = bench.engine.prune_volumes(filters)
-            for name in names:
-                bench.session.journal.gone("volume", name)
-                yield Progress(name)
-            yield Progress(tr(_("Total reclaimed space: {size}"), size=size_text(freed)))
-            return
-        for volume in self._taken(bench):
-            bench.engine.remove_volume(volume.name)
-            bench.session.journal.gone("volume", volume.name)
-            yield Progress(volume.name)
-
-
-@dataclass(frozen=True)
-class RemoveOrphan:
-    """`docker volume rm` with the anonymous volume that `of` left behind."""
-
-    of: str
-
-    def argv(self, bench: Bench) -> list[str]:
-        """With the long name, where the volume is there yet."""
-        left = bench.left_behind(self.of)
-        return ["docker", "volume", "rm", left[-1] if left else "LONG-NAME"]
-
-    def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Remove it."""
-        name = self.argv(bench)[-1]
-        bench.engine.remove_volume(name)
-        bench.session.journal.gone("volume", name)
-        yield Progress(name)
 
 
 # 1: the container goes, the volumes stay
@@ -306,8 +204,8 @@ VOLUME_RM_STEP = Step(
     explanation=_(
         "`docker container rm` wants the name of a container, with -v as without. A volume is removed by `docker "
         "volume rm`, and only when no container has it: not a running one, not a stopped one, and not one that was "
-        "only created. The error names the containers that hold it. There is no way round that, and none is needed: "
-        "--force only keeps quiet about volumes that don't exist."
+        "only created. The error names the containers that hold it. --force is no way "
+        "round that."
     ),
     then_now=ThenNow(
         _("`docker container rm -v volume_name`"),
@@ -511,7 +409,7 @@ PRUNE_STEP = Step(
     sweeps=True,
     explanation=_(
         "In 2018 prune warned that it would remove all local volumes not used by at least one container, and it did. "
-        "Too many people lost data with a name. Since Docker 23 it takes only anonymous ones, unless --all is given. "
+        "Since Docker 23 it takes only anonymous ones, unless --all is given. "
         "The last line tells how much disk came free: here the 4 MiB of a page. In the source it says 0B, since vol1 "
         "was empty. Which rule holds is decided by the API's version, so an old client on a new engine still prunes "
         "in the old way."
@@ -580,6 +478,11 @@ LOST = Failed(_("The orphan is gone, and the ledger isn't in `{salvage}`. Reset 
 SAVED = Passed(_("The ledger is in `{salvage}`, and the orphan is gone: first the copy, then the removal."))
 
 MISLAID = Run("mislaid", "lab", (), (Mount("/data"),))
+COPY_OUT = (
+    RunOnOrphan("carrier", "lab", volumes=(Mount("/new", "salvage"),), of="mislaid"),
+    shell("carrier", "cp -a /old/. /new/"),
+    Remove("carrier"),
+)
 
 
 def saved(bench: Bench) -> Verdict:
@@ -610,23 +513,14 @@ SAVE_STEP = Step(
         answer=1,
     ),
     given=[MISLAID, shell("mislaid", "hostname > /data/ledger"), Remove("mislaid")],
-    solution=[
-        RunOnOrphan("carrier", "lab", volumes=(Mount("/new", "salvage"),), of="mislaid"),
-        shell("carrier", "cp -a /old/. /new/"),
-        Remove("carrier"),
-        RemoveOrphan("mislaid"),
-    ],
+    solution=[*COPY_OUT, RemoveOrphan("mislaid")],
     check=saved,
     hints=[
         _("One container can have both: the orphan at /old and `{salvage}` at /new."),
         _("The volume is in use until that container is gone."),
     ],
     wrong={
-        STILL_THERE: [
-            RunOnOrphan("carrier", "lab", volumes=(Mount("/new", "salvage"),), of="mislaid"),
-            shell("carrier", "cp -a /old/. /new/"),
-            Remove("carrier"),
-        ],
+        STILL_THERE: COPY_OUT,
         LOST: [RemoveOrphan("mislaid")],
     },
     image="lab",

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from voltutor.engine import Mount
+from voltutor.errors import VoltutorError
 from voltutor.labs.common import seen
+from voltutor.labs.sweeping import take
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import READ_ONLY, Bench, Command, Progress, Remove, Run
 from voltutor.text import _, tr
@@ -117,7 +119,12 @@ def orphans(bench: Bench) -> list[str]:
     }
     anonymous = {name for name, of in bench.session.journal.state().anonymous.items() if of in nights}
     named = {bench.names(night.volume, "volume") for night in NIGHTS if night.volume}
-    return sorted(v.name for v in bench.engine.dangling_volumes() if v.name in anonymous | named)
+    return sorted(
+        volume.name
+        for volume in bench.engine.dangling_volumes()
+        if volume.name in anonymous
+        or (volume.name in named and bench.ours("volume", volume.name, volume.labels))
+    )
 
 
 def _sum_of(bench: Bench, volume: str) -> str:
@@ -168,19 +175,27 @@ class Restore:
         return ["sh", "-c", "\n".join(lines)]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Do it."""
-        found = [name for name in orphans(bench) if _sum_of(bench, name) == self._sum(bench)]
-        bench.do(Remove("ledger", volumes=True))
+        """Do it.
+
+        Raises:
+            VoltutorError: no volume that nobody uses has that book.
+        """
+        found = next((name for name in orphans(bench) if _sum_of(bench, name) == self._sum(bench)), None)
+        if found is None:
+            raise VoltutorError(
+                _("Among the volumes that no container has, none has the book that is looked for."),
+                _("Check tells where it stands; Reset begins the night anew."),
+            )
+        if bench.container("ledger"):
+            bench.do(Remove("ledger", volumes=True))
         if self.mounted:
-            bench.do(Run("ledger", "lab", SERVE, (Mount(PLACE, found[-1], raw=True),)))
+            bench.do(Run("ledger", "lab", SERVE, (Mount(PLACE, found, raw=True),)))
         else:
             copy = f"mkdir -p {PLACE}; cp /look/book {PLACE}; exec {shlex.join(SERVE)}"
-            bench.do(Run("ledger", "lab", ("sh", "-c", copy), (Mount("/look", found[-1], raw=True),)))
-        yield Progress(tr(_("{ledger} runs on {volume}"), ledger=bench.names("ledger"), volume=found[-1]))
+            bench.do(Run("ledger", "lab", ("sh", "-c", copy), (Mount("/look", found, raw=True),)))
+        yield Progress(tr(_("{ledger} runs on {volume}"), ledger=bench.names("ledger"), volume=found))
         for name in orphans(bench) if self.tidy else []:
-            bench.engine.remove_volume(name)
-            bench.session.journal.gone("volume", name)
-            yield Progress(name)
+            yield take(bench, name)
 
 
 AUDITOR_GONE = Failed(

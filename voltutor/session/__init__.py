@@ -40,6 +40,7 @@ from voltutor.session.ownership import (
     anonymous_volumes,
     has_anonymous_name,
     labelled,
+    of_a_session,
 )
 from voltutor.session.session import LEARNER, RUN, Session
 from voltutor.session.watch import Watch
@@ -87,4 +88,5 @@ __all__ = [
     "anonymous_volumes",
     "has_anonymous_name",
     "labelled",
+    "of_a_session",
 ]

@@ -36,6 +36,11 @@ def labelled(labels: Mapping[str, str], session: str, home: str) -> bool:
     return labels.get(SESSION_LABEL) == session and labels.get(HOME_LABEL) == home
 
 
+def of_a_session(labels: Mapping[str, str], session: str = "") -> bool:
+    """Whether these are the labels of any session of any home, or of this one of whichever home."""
+    return HOME_LABEL in labels and SESSION_LABEL in labels and session in ("", labels[SESSION_LABEL])
+
+
 def anonymous_volumes(
     container: ContainerView, volumes: Iterable[VolumeView], containers: Mapping[str, ContainerView]
 ) -> tuple[VolumeView, ...]:

@@ -154,8 +154,7 @@ function drawAsks(node, asks, send) {
 function render({ model, el }) {
   const kernel = toKernel(model, () => update());
   const send = kernel.send;
-  const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
-  const id = `vt-${Math.random().toString(36).slice(2)}`;
+  const id = freshId();
 
   const title = part("h3", "title", { id });
   const step = part("span", "step");
@@ -168,7 +167,7 @@ function render({ model, el }) {
   const prediction = part("section", "prediction", { id: `${id}-prediction` });
   const lines = part("section", "lines");
   // A button that is off keeps the focus, so that the keyboard does not lose its place in the card.
-  const press = (action) => (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);
+  const press = (action) => pressing(send, action);
   const run = part("button", "run", { onclick: press("run") });
   const check = part("button", "check", { onclick: press("check") });
   const hint = part("button", "quiet", { onclick: press("hint") });

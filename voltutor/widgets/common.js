@@ -65,3 +65,12 @@ function toKernel(model, changed) {
   };
 }
 
+// An element of ours by its class.
+const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
+
+// An id that no other view on the page has.
+const freshId = () => `vt-${Math.random().toString(36).slice(2)}`;
+
+// What a button does, unless it is greyed out.
+const pressing = (send, action) => (event) =>
+  event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);

@@ -46,6 +46,7 @@ from voltutor.session import Bench
 from voltutor.session import Progress as Sign
 from voltutor.text import _, tr
 from voltutor.widgets import words
+from voltutor.widgets.worker import View, already_done
 from voltutor.widgets.workplace import Workplace
 
 LOG_LINES = 400
@@ -56,8 +57,6 @@ PUBLISH_EVERY = 0.2
 
 LONG = ("run", "reset")
 """Actions during which only cancel does anything."""
-
-View = dict[str, Any]
 
 
 @dataclass
@@ -121,16 +120,16 @@ class Controller:
         """
         if action == "cancel":
             self._cancel.set()
-            return _done()
+            return already_done()
         with self._lock:
             if self._pending & set(LONG):
-                return _done()
+                return already_done()
         return self._submit(action, value)
 
     def _submit(self, action: str, value: Any = None) -> threading.Event:
         with self._lock:
             if action in self._pending:
-                return _done()
+                return already_done()
             self._pending.add(action)
             if action in LONG:
                 self._cancel.clear()
@@ -210,7 +209,7 @@ class Controller:
         reserve(self.lab, bench)
         self._state.names = dict(self.lab.fields(bench))
         lay_out(self.step, bench)
-        self._state.lines = [bench.line(command) for command in self.step.solution]
+        self._state.lines = self._lines(bench)
         if isinstance(self._state.verdict, Passed):
             self._state.after, self._state.mounts = self._picture(bench), self._mounts(bench)
             if self.step.measures:
@@ -270,10 +269,16 @@ class Controller:
         drawn = self.step.shows or self.step.volumes
         return mount_picture(bench, self.step.shows, self.step.volumes) if drawn else None
 
+    def _lines(self, bench: Bench) -> list[str]:
+        """What Run does, as one would type it; on an engine that a terminal doesn't go to by itself, the way to it
+        stands first, and is copied along."""
+        first = self.workplace.terminal_line()
+        return [*([first] if first else []), *(bench.line(command) for command in self.step.solution)]
+
     def _check(self) -> Verdict:
         """Ask the engine, and keep what it shows; a step that is passed stays passed."""
         bench = self._bench()
-        self._state.lines = [bench.line(command) for command in self.step.solution]
+        self._state.lines = self._lines(bench)
         found = verdict(self.step, bench)
         scene = self._picture(bench) if not isinstance(found, EngineTrouble) else None
         self._state.missing = not bench.has_image(self.step.image)
@@ -450,7 +455,16 @@ class Controller:
         if self._state.missing and not self._state.busy:
             return tr(_("The lab's image is not on the engine. Run makes it first."))
         bench = self.workplace.bench
-        if self.step.sweeps and bench and not bench.engine.info.private and not passed:
+        if not self.step.sweeps or bench is None or passed:
+            return ""
+        if self.workplace.terminal_line():
+            return tr(
+                _(
+                    "A terminal goes to another Docker, where the line would remove what is yours. Use Run, or type "
+                    "the first line before anything else."
+                )
+            )
+        if not bench.engine.info.private:
             return tr(
                 _(
                     "{engine} may hold what is not yours: here the line names this session's own volumes only. Don't "
@@ -589,9 +603,3 @@ def _scale(asked: Prediction) -> Callable[[float], str]:
 
 def _filled(text: str, names: Any) -> str:
     return tr(text).format_map(names)
-
-
-def _done() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -17,22 +16,17 @@ from voltutor.lessons import Lab
 from voltutor.session import Session
 from voltutor.session.names import KINDS
 from voltutor.text import _, tr
+from voltutor.widgets.static import section, table
 from voltutor.widgets.workplace import Workplace
 
 READING = 4
 """Minutes for what stands before and after the cards."""
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(tr(text))}</th>' for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="vt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
 def map_html(workplace: Workplace) -> str:
     """Every lab with its minutes, whether it works here, and how far the learner is."""
     heads = (_("lab"), _("about"), _("minutes"), _("here"), _("passed"))
-    return _section(_("The labs"), _table(heads, (_row(workplace, lab) for lab in LABS.values())))
+    return section(_("The labs"), table(heads, (_row(workplace, lab) for lab in LABS.values())))
 
 
 def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
@@ -75,8 +69,8 @@ def forms_html() -> str:
         )
         for form in FORMS
     )
-    return _section(
-        _("The forms of a volume, side by side"), f'<div class="vt-wide">{_table(heads, rows)}</div>'
+    return section(
+        _("The forms of a volume, side by side"), f'<div class="vt-wide">{table(heads, rows)}</div>'
     )
 
 
@@ -102,7 +96,7 @@ def traces_html(workplace: Workplace) -> str:
             )
         )
     )
-    return _section(_("Leave no trace"), "".join(parts))
+    return section(_("Leave no trace"), "".join(parts))
 
 
 def _kept(home: Path) -> int:
@@ -135,7 +129,7 @@ def _plan(workplace: Workplace) -> str:
         for one in plan.remove
     ]
     text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)
-    return text + _table((_("kind"), _("name"), _("made for")), rows)
+    return text + table((_("kind"), _("name"), _("made for")), rows)
 
 
 def _paragraph(text: str, **fields: object) -> str:
@@ -146,7 +140,3 @@ def _paragraph(text: str, **fields: object) -> str:
         + "".join(f"<code>{piece}</code>" if n % 2 else piece for n, piece in enumerate(pieces))
         + "</p>"
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f'<section class="vt-card"><h3 class="vt-title">{escape(tr(title))}</h3>{body}</section>'

@@ -3,15 +3,14 @@
 function render({ model, el }) {
   const kernel = toKernel(model, () => update());
   const send = kernel.send;
-  const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
-  const id = `vt-${Math.random().toString(36).slice(2)}`;
+  const id = freshId();
   const title = part("h3", "title", { id });
   const badge = part("span", "minutes");
   const asleep = part("p", "banner", { role: "status", hidden: true });
   const list = element("fieldset", { class: "vt-choices" });
   const selects = part("div", "selects");
   const estimate = part("p", "waits", { role: "status", "aria-live": "polite" });
-  const press = (action) => (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);
+  const press = (action) => pressing(send, action);
   const run = part("button", "run", { onclick: press("run") });
   const cancel = part("button", "cancel", { onclick: press("cancel") });
   const save = part("button", "quiet", { onclick: press("export") });

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from voltutor.text import tr
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.volumes import VolumesController
 
@@ -90,19 +91,26 @@ def badge_html(text: str) -> str:
     return f'{style()}<p class="vt-badge-line" role="note">{escape(text)}</p>'
 
 
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of heads as texts, and cells as HTML."""
+    head = "".join(f'<th scope="col">{escape(tr(text))}</th>' for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="vt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def section(title: str, body: str) -> str:
+    """A part of a page with its title, untranslated, over HTML."""
+    return f'<section class="vt-card"><h3 class="vt-title">{escape(tr(title))}</h3>{body}</section>'
+
+
 def volumes_html(controller: VolumesController) -> str:
     """Every volume with its owner, as a table."""
     controller.act("look").wait(30)
     view = controller.view()
-    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in view["heads"])
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row["cells"]) + "</tr>"
-        for row in view["rows"]
-    )
-    table = f'<table class="vt-table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-    title = f'<h3 class="vt-title">{escape(view["labels"]["title"])}</h3>'
-    body = f'<div class="vt-wide">{table}</div>' if rows else f"<p>{escape(view['labels']['none'])}</p>"
-    return f'{style()}<section class="vt-card">{title}{body}</section>'
+    rows = [[escape(cell) for cell in row["cells"]] for row in view["rows"]]
+    shown = f'<div class="vt-wide">{table(view["heads"], rows)}</div>'
+    body = shown if rows else f"<p>{escape(view['labels']['none'])}</p>"
+    return style() + section(view["labels"]["title"], body)
 
 
 def forest_html(controller: MeasuringController) -> str:
@@ -111,5 +119,4 @@ def forest_html(controller: MeasuringController) -> str:
     view = controller.view()
     labels = view["labels"]
     figure = f'<div class="vt-plot">{view["forest"]}</div>' if view["forest"] else escape(labels["empty"])
-    title = f'<h3 class="vt-title">{escape(labels["forest"])}</h3>'
-    return f'{style()}<section class="vt-card">{title}{figure}</section>'
+    return style() + section(labels["forest"], figure)

@@ -3,14 +3,13 @@
 function render({ model, el }) {
   const kernel = toKernel(model, () => update());
   const send = kernel.send;
-  const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
-  const id = `vt-${Math.random().toString(36).slice(2)}`;
+  const id = freshId();
   const title = part("h3", "title", { id });
   const badge = part("span", "minutes");
   const asleep = part("p", "banner", { role: "status", hidden: true });
   const wide = part("div", "wide", { tabindex: "0", role: "region", "aria-labelledby": id });
   const hint = part("p", "waits");
-  const press = (action) => (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);
+  const press = (action) => pressing(send, action);
   const preview = part("button", "run", { onclick: press("preview") });
   const plan = part("section", "prediction", { hidden: true });
   const said = part("ul", "said", { role: "status", "aria-live": "polite" });

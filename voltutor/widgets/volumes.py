@@ -11,6 +11,7 @@ from typing import Any
 from voltutor import cleanup
 from voltutor.cleanup import CleanupPlan, VolumeSeen
 from voltutor.diagrams import size_text
+from voltutor.engine import EngineError, EngineGone
 from voltutor.session import Session
 from voltutor.text import _, tr
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
@@ -20,6 +21,7 @@ from voltutor.widgets.workplace import Workplace
 @dataclass
 class _State:
     rows: tuple[VolumeSeen, ...] = ()
+    sizes: dict[str, int] | None = None
     ticked: set[str] = field(default_factory=set)
     plan: CleanupPlan | None = None
     said: list[str] = field(default_factory=list)
@@ -65,9 +67,20 @@ class VolumesController(Worker):
     def _sessions(self) -> list[Session]:
         return Session.all(self.workplace.home)
 
-    def _look(self) -> None:
+    def _measured(self) -> dict[str, int]:
+        """Bytes by name. Not at every event on an engine with volumes of others: it goes through each for it."""
+        try:
+            return self.bench.engine.volume_sizes()
+        except EngineGone:
+            raise
+        except EngineError:  # Podman before 4.3, and engines that take too long to add up what is not ours
+            return {}
+
+    def _look(self, measure: bool = False) -> None:
         bench, state = self.bench, self._state
-        state.rows = cleanup.volumes(bench.engine, self._sessions(), bench.session)
+        if measure or state.sizes is None or bench.engine.info.private:
+            state.sizes = self._measured()
+        state.rows = cleanup.volumes(bench.engine, self._sessions(), bench.session, state.sizes)
         state.ticked &= self._mine()
         state.trouble = ""
 
@@ -79,7 +92,7 @@ class VolumesController(Worker):
         self._state.ticked, self._state.plan, self._state.said = wanted & self._mine(), None, []
 
     def _preview(self, _value: Any) -> None:
-        self._look()
+        self._look(measure=True)
         self._state.said = []
         ticked = self._state.ticked
         self._state.plan = cleanup.plan_for(self.bench.engine, self._sessions(), ticked) if ticked else None
@@ -100,7 +113,7 @@ class VolumesController(Worker):
             state.said.append(f"{report.thing.name}: {tr(report.outcome.value)}{detail}")
             state.ticked.discard(report.thing.id)
             self.show()
-        self._look()
+        self._look(measure=True)
         left = len(self._mine())
         text = _("Nothing of yours is left.") if not left else _("Of yours, {n} are left.")
         state.said.append(tr(text, n=left))

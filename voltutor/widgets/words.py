@@ -78,7 +78,7 @@ _MODULES = {
         "Tag",
     ),
     "voltutor.labs.common": ("RunOnOrphan",),
-    "voltutor.labs.removing": ("PruneVolumes", "RemoveDangling", "RemoveOrphan"),
+    "voltutor.labs.sweeping": ("PruneVolumes", "RemoveDangling", "RemoveOrphan"),
     "voltutor.labs.rescue": ("Restore",),
     "voltutor.measure": ("Measure", "place", "workload"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,6 +164,13 @@ class Workplace:
 
     def _terminal(self) -> str:
         """How a terminal gets to this engine, where it goes to another one."""
-        if self.bench is None or os.environ.get("DOCKER_HOST") == self.bench.engine.url:
+        line = self.terminal_line()
+        return tr(_("In a terminal, type this first: {line}"), line=line) if line else ""
+
+    def terminal_line(self) -> str:
+        """The line that leads a terminal to this engine, where it goes to another one; or empty. A line that removes
+        everything must never be typed on an engine that it wasn't meant for."""
+        if self.bench is None or not self.bench.engine.info.private:
             return ""
-        return tr(_('In a terminal, type this first: eval "$(voltutor engine env)"'))
+        url = self.bench.engine.url
+        return "" if os.environ.get("DOCKER_HOST") == url else f"export DOCKER_HOST={shlex.quote(url)}"
