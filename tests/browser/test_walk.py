@@ -87,7 +87,7 @@ def site() -> Iterator[Site]:
 def card_of(page: Any, step: str) -> Any:
     """A step's card, scrolled to: JupyterLab draws a cell when it comes into view."""
     one = page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) .vt-card[data-step="{step}"]')
-    for turn in range(400):
+    for turn in range(800):
         if one.count():
             break
         page.mouse.move(500, 600)

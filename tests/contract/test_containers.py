@@ -167,7 +167,8 @@ def test_a_program_that_is_not_there_leaves_a_created_container(target: Target) 
 
 def test_lists_by_state_name_label_ancestor_and_volume(target: Target) -> None:
     target.cli("docker run -d --name run1 --label x=1 box; docker create --name made1 -v vol1:/v box")
-    target.cli("docker run --name done1 box sh -c 'exit 3'", check=False)
+    # `run` may return before the engine's own list knows that it has ended.
+    target.cli("docker run -d --name done1 box sh -c 'exit 3'; docker wait done1", check=False)
 
     def names(more: str) -> set[str]:
         return set(target.cli(f"docker ps {more} --format '{{{{.Names}}}}'").split())

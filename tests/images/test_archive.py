@@ -29,12 +29,13 @@ from voltutor.images import (
     seed_path,
     tree_path,
 )
+from voltutor.images.programs import NGINX, REDIS
 from voltutor.images.recipe import Entry
 
 
-def located(home: Path, redis: bool = False) -> Programs:
+def located(home: Path, more: tuple[str, ...] = ()) -> Programs:
     try:
-        return locate(platform.machine(), home, redis)
+        return locate(platform.machine(), home, more)
     except MissingPrograms as missing:
         pytest.skip(str(missing))
 
@@ -89,9 +90,9 @@ def test_images_that_share_layers_carry_them_once(recipe: Recipe, home: Path) ->
 
 
 def test_trees_redis_and_its_log_are_layers_of_their_own(home: Path, tmp_path: Path) -> None:
-    programs = located(home, redis=True)
+    programs = located(home, REDIS)
     base = lab(programs, platform.machine())
-    image = extended(base, LabImage("voltutor/test", trees=1, redis=True, log=2), programs)
+    image = extended(base, LabImage("voltutor/test", trees=1, programs=REDIS, log=2), programs)
     tool, tree, log = image.layers[len(base.layers) :]
     assert "/usr/bin/redis-server" in [entry.path for entry in tool.entries]
     small = [entry for entry in tree.entries if entry.content is not None]
@@ -106,10 +107,23 @@ def test_trees_redis_and_its_log_are_layers_of_their_own(home: Path, tmp_path: P
     assert image.data_bytes == appended.size + TREE_FILES * 4096
 
 
+def test_a_web_image_declares_how_it_is_stopped_and_a_store_where_its_data_belong(home: Path) -> None:
+    programs = located(home, (*REDIS, *NGINX))
+    base = lab(programs, platform.machine())
+    web = extended(base, LAB_IMAGES["web"], programs)
+    assert "/usr/bin/nginx" in [entry.path for entry in web.layers[-2].entries]
+    assert "/srv/www/index.html" in [entry.path for entry in web.layers[-1].entries]
+    assert json.loads(web.config([]))["config"]["StopSignal"] == "SIGQUIT"
+    store = extended(base, LAB_IMAGES["store"], programs)
+    assert json.loads(store.config([]))["config"]["Volumes"] == {"/data": {}}
+    assert "Volumes" not in json.loads(web.config([]))["config"]
+    assert len({base.hash, web.hash, store.hash}) == 3
+
+
 def test_every_lab_image_can_be_built_from_a_dockerfile() -> None:
     for image in LAB_IMAGES.values():
         text = dockerfile(image)
-        assert ("redis" in text) == image.redis
+        assert ("redis" in text) == (image.programs == REDIS)
         assert ("/tree/4" in text) == (image.trees == 4)
         assert ("incr.aof" in text) == bool(image.log)
 

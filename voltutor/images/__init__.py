@@ -25,15 +25,21 @@ from voltutor.images.recipe import (
     extended,
     lab,
 )
+from voltutor.images.web import ANSWERS, LISTED, NOTES, PAGE, SOCKETS
 
 __all__ = [
+    "ANSWERS",
     "LAB_IMAGES",
+    "LISTED",
     "MIB",
+    "NOTES",
+    "PAGE",
     "RECIPE_LABEL",
     "SEEDS_LAB",
     "SEEDS_LARGE",
     "SEEDS_MEASURE",
     "SEEDS_SMALL",
+    "SOCKETS",
     "TREE_FILES",
     "Entry",
     "LabImage",

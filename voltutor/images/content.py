@@ -8,6 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from voltutor.images.programs import NGINX, REDIS
+from voltutor.images.web import WEB_FILES
+
 MIB = 1 << 20
 
 SEEDS_LAB: Mapping[int, int] = {16: 3}
@@ -102,14 +105,21 @@ class LabImage:
     Attributes:
         seeds: random files by size in MiB: how many of each.
         trees: trees of 2,000 small files.
-        redis: whether it has Redis.
+        programs: what it has besides the lab's, such as Redis.
+        volumes: the folders that it declares as VOLUME.
+        stop_signal: what ends its program in an orderly way, where it isn't TERM.
+        files: path to mode and content, of the layer of this title.
         log: values of an append-only file for Redis; 0 for none.
     """
 
     repository: str
     seeds: Mapping[int, int] = field(default_factory=dict)
     trees: int = 0
-    redis: bool = False
+    programs: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    stop_signal: str = ""
+    title: str = ""
+    files: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
     log: int = 0
 
     @property
@@ -126,8 +136,16 @@ LAB_IMAGES: Mapping[str, LabImage] = {
     "seed-small": LabImage("voltutor/seed-small", SEEDS_SMALL),
     "seed-large": LabImage("voltutor/seed-large", SEEDS_LARGE),
     "tree": LabImage("voltutor/tree", trees=4),
-    "redis": LabImage("voltutor/redis", redis=True),
-    "redis-log": LabImage("voltutor/redis-log", redis=True, log=4096),
+    "redis": LabImage("voltutor/redis", programs=REDIS),
+    "redis-log": LabImage("voltutor/redis-log", programs=REDIS, log=4096),
+    "web": LabImage(
+        "voltutor/web",
+        programs=NGINX,
+        stop_signal="SIGQUIT",  # nginx then answers what is under way (nginx.org, "Controlling nginx")
+        title="a page, and nginx's configuration",
+        files=WEB_FILES,
+    ),
+    "store": LabImage("voltutor/store", programs=REDIS, volumes=("/data",)),
 }
 """The lab images by key."""
 

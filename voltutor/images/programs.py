@@ -7,7 +7,8 @@ import re
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from voltutor.errors import VoltutorError
@@ -18,6 +19,7 @@ NEEDED = ("busybox", "fio", "cp")
 to clone, which is how a reflink file system is recognised."""
 
 REDIS = ("redis-server", "redis-benchmark", "redis-cli")
+NGINX = ("nginx",)
 
 _ALSO = {"redis-server": "redis-check-rdb"}
 """One binary under several names: it is the server unless it is called by another. Debian's redis-tools has it
@@ -35,7 +37,7 @@ class MissingPrograms(VoltutorError):
             _("The lab image can't be assembled from this machine's programs: {name}: {reason}."),
             _(
                 "Run `make lab`, which fetches them, or on Debian `sudo apt-get install "
-                "busybox-static fio redis-tools`."
+                "busybox-static fio redis-tools`, and nginx-light."
             ),
             name=name,
             reason=tr(reason),
@@ -58,7 +60,7 @@ class Programs:
     applets: tuple[str, ...]
     fio: tuple[Program, ...]
     cp: tuple[Program, ...]
-    redis: tuple[Program, ...] = ()
+    more: Mapping[str, tuple[Program, ...]] = field(default_factory=dict)
 
 
 def unpacked(home: Path) -> Path:
@@ -66,30 +68,28 @@ def unpacked(home: Path) -> Path:
     return home / "programs" / "root"
 
 
-def locate(architecture: str, home: Path, redis: bool = False) -> Programs:
-    """Find every needed program, unpacked under `home` or on PATH; Redis where it is asked for.
+def locate(architecture: str, home: Path, more: Iterable[str] = ()) -> Programs:
+    """Find every needed program, unpacked under `home` or on PATH, and those that are asked for besides.
 
     Raises:
         MissingPrograms: one is not there, or is no ELF file of the engine's architecture.
     """
     root = unpacked(home)
-    found = {name: _locate(name, root, architecture) for name in (*NEEDED, *(REDIS if redis else ()))}
+    more = tuple(more)
+    found = {name: _locate(name, root, architecture) for name in (*NEEDED, *more)}
     return Programs(
         busybox=_with_libraries(found["busybox"], "/bin/busybox", root),
         applets=_applets(found["busybox"]),
         fio=_with_libraries(found["fio"], "/usr/bin/fio", root),
         cp=_with_libraries(found["cp"], "/usr/bin/cp", root),
-        redis=tuple(
-            part
-            for name in (REDIS if redis else ())
-            for part in _with_libraries(found[name], f"/usr/bin/{name}", root)
-        ),
+        more={name: _with_libraries(found[name], f"/usr/bin/{name}", root) for name in more},
     )
 
 
 def _locate(name: str, root: Path, architecture: str) -> Path:
     folders = [str(root / part) for part in ("usr/bin", "bin", "usr/sbin")]
-    where = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    # A server's folder is not on everybody's PATH.
+    where = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath), "/usr/sbin"])
     path = shutil.which(name, path=where) or shutil.which(_ALSO.get(name, name), path=where)
     if path is None:
         raise MissingPrograms(name, _("not found"))

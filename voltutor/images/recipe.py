@@ -20,7 +20,7 @@ from voltutor.images.content import (
     seed_path,
     tree_path,
 )
-from voltutor.images.programs import Program, Programs
+from voltutor.images.programs import NGINX, REDIS, Program, Programs
 
 RECIPE_LABEL = "io.voltutor.recipe"
 """On every lab image: the full hash of its recipe."""
@@ -30,6 +30,17 @@ STAY = b"""#!/bin/sh
 trap 'exit 0' TERM INT
 while :; do sleep 3600 & wait $!; done
 """
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Programs that belong together: what they are called, and Alpine's package of them."""
+
+    name: str
+    alpine: str
+
+
+_SETS = {REDIS: _Set("Redis", "redis"), NGINX: _Set("nginx", "nginx")}
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,8 @@ class Recipe:
     architecture: str
     data_bytes: int = 0
     tagged: str = ""
+    volumes: tuple[str, ...] = ()
+    stop_signal: str = ""
 
     def named(self, tag: str) -> Recipe:
         """The same image under another name; its hash stays."""
@@ -113,7 +126,13 @@ class Recipe:
     @cached_property
     def hash(self) -> str:
         """Over everything that goes in; the same recipe on the same programs has the same hash."""
-        lines = [self.repository, self.architecture, *(layer.identity for layer in self.layers)]
+        lines = [
+            self.repository,
+            self.architecture,
+            *(layer.identity for layer in self.layers),
+            *self.volumes,
+        ]
+        lines += [self.stop_signal] if self.stop_signal else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
@@ -134,6 +153,8 @@ class Recipe:
                 "Cmd": ["stay"],
                 "WorkingDir": "/",
                 "Labels": {RECIPE_LABEL: self.hash},
+                **({"Volumes": {path: {} for path in self.volumes}} if self.volumes else {}),
+                **({"StopSignal": self.stop_signal} if self.stop_signal else {}),
             },
             "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
             "history": [{"created": created, "created_by": layer.created_by} for layer in self.layers],
@@ -172,10 +193,15 @@ def lab(programs: Programs, architecture: str) -> Recipe:
 def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
     """The lab image with a layer more for each kind of content."""
     layers = list(base.layers)
-    if image.redis:
-        layers.append(
-            Layer("Redis, and the libraries that it links to", _with_folders(_files(programs.redis)))
-        )
+    if image.programs:
+        title = f"{_SETS[image.programs].name}, and the libraries that it links to"
+        parts = [part for name in image.programs for part in programs.more[name]]
+        layers.append(Layer(title, _with_folders(_files(parts))))
+    if image.files:
+        entries = [Entry(path, mode, content) for path, (mode, content) in image.files.items()]
+        layers.append(Layer(image.title, _with_folders(entries)))
+    if image.volumes:
+        layers.append(Layer("where data belong", tuple(Entry(path, 0o755) for path in image.volumes)))
     if image.seeds:
         seeds = [
             Entry(seed_path(size, index), 0o644, SeedFile(size * MIB, index))
@@ -197,17 +223,22 @@ def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
         log = AppendLog(image.log)
         files = [Entry(f"{folder}.1.incr.aof", 0o644, log), Entry(f"{folder}.manifest", 0o644, manifest)]
         layers.append(Layer(f"an append-only file of {log.size // MIB} MiB", _with_folders(files)))
-    return replace(base, repository=image.repository, layers=tuple(layers), data_bytes=image.data_bytes)
+    return replace(
+        base,
+        repository=image.repository,
+        layers=tuple(layers),
+        data_bytes=image.data_bytes,
+        volumes=image.volumes,
+        stop_signal=image.stop_signal,
+    )
 
 
 def dockerfile(image: LabImage) -> str:
     """For a machine without the programs: the same image, built by an engine that reaches a registry."""
-    # %b turns \\n into a line's end; an apostrophe would end the quoted word, so it is written in octal.
-    stay = STAY.decode().replace("'", "\\0047").replace("\n", "\\n")
     lines = [
         "FROM alpine:3.20",
-        f"RUN apk add --no-cache fio coreutils busybox-extras{' redis' if image.redis else ''}",
-        f"RUN printf '%b' '{stay}' > /bin/stay && chmod 755 /bin/stay",
+        f"RUN apk add --no-cache fio coreutils busybox-extras{_package(image)}",
+        f"RUN printf '%b' '{_quoted(STAY)}' > /bin/stay && chmod 755 /bin/stay",
     ]
     if image.seeds:
         copies = " && ".join(
@@ -231,7 +262,23 @@ def dockerfile(image: LabImage) -> str:
             f"dd if=/dev/urandom bs=65536 count=1 2>/dev/null; printf '\\r\\n'; done > {name}.1.incr.aof && "
             f"echo 'file appendonly.aof.1.incr.aof seq 1 type i' > {name}.manifest"
         )
+    for path, (mode, content) in image.files.items():
+        lines.append(
+            f"RUN mkdir -p {Path(path).parent} && printf '%b' '{_quoted(content)}' > {path} && chmod {mode:o} {path}"
+        )
+    lines += [f"VOLUME {path}" for path in image.volumes]
+    lines += [f"STOPSIGNAL {image.stop_signal}"] if image.stop_signal else []
     return "\n".join([*lines, 'CMD ["stay"]']) + "\n"
+
+
+def _package(image: LabImage) -> str:
+    return f" {_SETS[image.programs].alpine}" if image.programs else ""
+
+
+def _quoted(content: bytes) -> str:
+    """For printf's %b between apostrophes: \\n turns into a line's end, an apostrophe is written in octal."""
+    text = content.decode().replace("\\", "\\\\")
+    return text.replace("'", "\\0047").replace("\n", "\\n")
 
 
 def _files(programs: Iterable[Program]) -> tuple[Entry, ...]:

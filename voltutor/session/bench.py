@@ -66,6 +66,7 @@ class _Built:
     repository: str
     dockerfile: str
     data_bytes: int
+    programs: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -112,11 +113,11 @@ class Bench:
             wanted = images.LAB_IMAGES[key]
             try:
                 arch = self.engine.info.architecture
-                programs = images.locate(arch, self.home, wanted.redis)
+                programs = images.locate(arch, self.home, wanted.programs)
                 self._sources[key] = images.extended(images.lab(programs, arch), wanted, programs)
             except images.MissingPrograms:
                 built = images.dockerfile(wanted)
-                self._sources[key] = _Built(wanted.repository, built, wanted.data_bytes)
+                self._sources[key] = _Built(wanted.repository, built, wanted.data_bytes, wanted.programs)
         return self._sources[key]
 
     def image(self, key: str) -> str:
@@ -176,7 +177,7 @@ class Bench:
         except VoltutorError as error:
             # No registry answers either: what to do then is to get the programs.
             try:
-                images.locate(self.engine.info.architecture, self.home, redis="redis" in source.repository)
+                images.locate(self.engine.info.architecture, self.home, source.programs)
             except images.MissingPrograms as missing:
                 raise missing from error
             raise

@@ -1,0 +1,358 @@
+"""A stateless service: replicas of a web server behind a balancer, scaled, healed and put under load.
+
+What the service is lies on the engine alone: the balancer's own list says which replicas there should be. So a kernel
+that was restarted, another one, and whoever types docker lines all see the same service.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from voltutor.engine import Mount
+from voltutor.errors import VoltutorError
+from voltutor.images import ANSWERS, LISTED, SOCKETS
+from voltutor.services.answers import Answer, parse
+from voltutor.services.scaling import Scaler
+from voltutor.session import Bench, Command, Exec, Progress, Remove, Run, Stop
+from voltutor.text import _, tr
+
+MOST = 6
+"""Replicas that a service has at most, so that all their names can be reserved."""
+
+LOAD_LIMIT = 600.0
+"""Seconds that a load may take."""
+
+
+def front(service: str) -> str:
+    """The logical name of a service's balancer."""
+    return f"{service}-front"
+
+
+def replica(service: str, number: int) -> str:
+    """The logical name of a replica."""
+    return f"{service}-{number}"
+
+
+def address(bench: Bench) -> str:
+    """Where the balancer listens. Its network is its own, but under PRoot it is the machine's: so the port differs
+    from session to session."""
+    return f"127.0.0.1:{20000 + int(bench.session.id, 16) % 20000}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a stateless service looks like at one moment.
+
+    Attributes:
+        front: whether the balancer runs.
+        listed: the numbers of the replicas that the balancer gives requests to.
+        alive: those of its containers that run.
+        there: those of its containers that exist.
+    """
+
+    name: str
+    front: bool = False
+    stopped_front: bool = False
+    listed: tuple[int, ...] = ()
+    alive: frozenset[int] = frozenset()
+    there: frozenset[int] = frozenset()
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Replicas that should run, and don't."""
+        return tuple(number for number in self.listed if number not in self.alive)
+
+    def scaled(self, wanted: int) -> tuple[tuple[int, ...], tuple[int, ...], Service]:
+        """Which replicas come and which go, so that there are as many as wanted, all alive; and how it looks then."""
+        kept = tuple(number for number in self.listed if number in self.alive)[:wanted]
+        free = (number for number in range(1, MOST + 1) if number not in self.there and number not in kept)
+        come = tuple(number for number, _more in zip(free, range(wanted - len(kept)), strict=False))
+        go = tuple(number for number in self.listed if number not in kept)
+        now = (*kept, *come)
+        there = (self.there | set(come)) - set(go)
+        after = replace(self, front=True, stopped_front=False, listed=now, alive=frozenset(now), there=there)
+        return come, go, after
+
+
+def look(bench: Bench, service: str) -> Service:
+    """How a service is doing.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    balancer = bench.container(front(service))
+    views = {number: bench.container(replica(service, number)) for number in range(1, MOST + 1)}
+    listed: tuple[int, ...] = ()
+    if balancer and balancer.running:
+        told = bench.exec(front(service), "cat", LISTED).text
+        numbers = {replica(service, number): number for number in views}
+        names = re.findall(rf"server unix:{SOCKETS}/(\S+)\.sock;", told)
+        listed = tuple(numbers[name] for name in names if name in numbers)
+    return Service(
+        service,
+        front=bool(balancer and balancer.running),
+        stopped_front=bool(balancer and not balancer.running),
+        listed=listed,
+        alive=frozenset(number for number, view in views.items() if view and view.running),
+        there=frozenset(number for number, view in views.items() if view),
+    )
+
+
+def answers(bench: Bench, service: str) -> tuple[Answer, ...]:
+    """Every request that the balancer has answered, oldest first; none where it doesn't run.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    balancer = bench.container(front(service))
+    if balancer is None or not balancer.running:
+        return ()
+    return parse(bench.exec(front(service), "cat", ANSWERS).text)
+
+
+def under_way(bench: Bench, service: str) -> int:
+    """How many requests have no whole answer yet: the connections that the balancer has just now (proc_net_tcp(5);
+    01 is ESTABLISHED). nginx's own count (stub_status) keeps those that a reload has handed to a former worker."""
+    port = int(address(bench).rpartition(":")[2])
+    told = bench.exec(front(service), "cat", "/proc/net/tcp").text
+    return len(re.findall(rf"^ *\d+: \w+:{port:04X} \w+:\w+ 01 ", told, re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class SaveLog:
+    """`docker container logs` into a file: what a removed container has said goes with it."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`mkdir … && docker container logs NAME > FILE`."""
+        folder, name = bench.files / "logs", bench.names(self.name)
+        to = shlex.quote(str(folder / f"{name}.log"))
+        line = f"mkdir -p {shlex.quote(str(folder))} && docker container logs {name} >> {to} 2>&1"
+        return ["sh", "-c", line]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Append it to what an earlier one of that name has said."""
+        folder, name = bench.files / "logs", bench.names(self.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        said = bench.engine.logs(name)
+        with (folder / f"{name}.log").open("ab") as file:
+            file.write(said)
+        yield Progress(tr(_("kept: {n} lines of {name}"), n=said.count(b"\n"), name=name))
+
+
+@dataclass(frozen=True)
+class Kill:
+    """`docker container kill`: it ends at once, as in a crash."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container kill NAME`."""
+        return ["docker", "container", "kill", bench.names(self.name)]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Kill it."""
+        bench.engine.kill(bench.names(self.name))
+        yield Progress(bench.names(self.name))
+
+
+def _scaling(bench: Bench, now: Service, wanted: int, notes: str) -> tuple[list[Command], Service]:
+    """The commands that make it as many as wanted: first who comes, then the balancer's list, then who goes, so that
+    no request is given to one that isn't there."""
+    come, go, after = now.scaled(wanted)
+    name = now.name
+    commands: list[Command] = [_replica(name, number, notes) for number in come]
+    names = tuple(replica(name, number) for number in after.listed)
+    if now.stopped_front:
+        commands.append(Remove(front(name)))
+    if not now.front:
+        commands.append(_balancer(name, ("balancer", address(bench), *names)))
+    if not now.front or after.listed != now.listed:
+        commands.append(Exec(front(name), ("relist", address(bench), *names)))
+    for number in go:
+        one = replica(name, number)
+        if number in now.alive:
+            commands.append(Stop(one))
+        if number in now.there:
+            commands += [SaveLog(one), Remove(one, volumes=bool(notes))]
+    return commands, after
+
+
+def _replica(service: str, number: int, notes: str) -> Run:
+    name = replica(service, number)
+    mounts = (Mount(SOCKETS, f"{service}-sockets"), *((Mount(notes),) if notes else ()))
+    return Run(name, "web", ("replica", name), mounts)
+
+
+def _balancer(service: str, command: tuple[str, ...]) -> Run:
+    return Run(front(service), "web", command, (Mount(SOCKETS, f"{service}-sockets"),))
+
+
+class _Plan:
+    """A command that is several others, which depend on how the service looks just now."""
+
+    service: str
+    notes: str = ""
+
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        """All containers that it may make."""
+        some = (_replica(self.service, number, self.notes) for number in range(1, MOST + 1))
+        return (_balancer(self.service, ()), *some)
+
+    def plan(self, bench: Bench) -> Sequence[Command]:
+        """The commands."""
+        raise NotImplementedError
+
+    def argv(self, bench: Bench) -> list[str]:
+        """The lines of its commands, as things are; where there is nothing to do, the line that shows it."""
+        lines = [bench.line(command) for command in self.plan(bench)]
+        shown = f"docker container ls --filter name={bench.names(front(self.service))}"
+        return ["sh", "-c", "\n".join(lines or [shown])]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Do them, one after the other."""
+        yield from bench.prepare("web")
+        for command in self.plan(bench):
+            yield from command.perform(bench)
+
+
+@dataclass(frozen=True)
+class Scale(_Plan):
+    """Make a stateless service have so many replicas, all alive; one that isn't there yet comes to be, one that was
+    lost is replaced. Requests that are under way are answered first, and what a replica has said is kept.
+
+    Attributes:
+        notes: a folder of each replica that is to lie in an anonymous volume; none where empty.
+    """
+
+    service: str
+    replicas: int
+    notes: str = ""
+
+    def plan(self, bench: Bench) -> Sequence[Command]:
+        """Who comes, the balancer's list, who goes.
+
+        Raises:
+            VoltutorError: that is too few or too many.
+        """
+        if not 1 <= self.replicas <= MOST:
+            raise VoltutorError(
+                _("A service of {n} replicas can't be had here."),
+                _("Take from 1 to {most}."),
+                n=self.replicas,
+                most=MOST,
+            )
+        return _scaling(bench, look(bench, self.service), self.replicas, self.notes)[0]
+
+
+@dataclass(frozen=True)
+class Heal(_Plan):
+    """Replace the replicas that should run and don't."""
+
+    service: str
+    notes: str = ""
+
+    def plan(self, bench: Bench) -> Sequence[Command]:
+        """As for scaling to as many as there should be."""
+        now = look(bench, self.service)
+        return _scaling(bench, now, len(now.listed), self.notes)[0] if now.lost else []
+
+
+def load_line(bench: Bench, requests: int, clients: int, path: str) -> str:
+    """The shell's line in the balancer's container: so many requests, by several clients at a time. It prints how
+    many got no whole answer."""
+    each = f"wget -q -O /dev/null http://{address(bench)}{path} 2>/dev/null || echo"
+    one = f"n=0; while [ $n -lt {requests // clients} ]; do {each}; n=$((n+1)); done"
+    return f"for c in $(seq {clients}); do ({one}) & done | wc -l; wait"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests to a service, through its balancer."""
+
+    service: str
+    requests: int = 60
+    clients: int = 3
+    path: str = "/"
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container exec FRONT sh -c 'for …'`."""
+        line = load_line(bench, self.requests, self.clients, self.path)
+        return ["docker", "container", "exec", bench.names(front(self.service)), "sh", "-c", line]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Send them; tells who answered how many."""
+        began = len(answers(bench, self.service))
+        words = self.argv(bench)[4:]
+        with closing(bench.engine.exec(bench.names(front(self.service)), words, limit=LOAD_LIMIT)) as signs:  # type: ignore[type-var]
+            for result in signs:
+                if result is None:
+                    yield Progress()
+                else:
+                    failed = bench.succeeded(words, result).text.strip()
+        told = answers(bench, self.service)[began:]
+        counts: dict[str, int] = {}
+        for answer in told:
+            counts[answer.replica] = counts.get(answer.replica, 0) + 1
+        for name, count in sorted(counts.items()):
+            yield Progress(tr(_("{name} answered {n}"), name=name, n=count))
+        yield Progress(tr(_("without a whole answer: {n}"), n=failed))
+
+
+@dataclass(frozen=True)
+class ScaleByLoad(_Plan):
+    """A load, and as many replicas as it wants: once a second the requests under way are counted, and the service is
+    scaled by the rule of `scaling`. Ends when the load is over and the service is small again.
+
+    Attributes:
+        each: requests under way that one replica should have.
+    """
+
+    service: str
+    clients: int = 6
+    requests: int = 60
+    each: float = 2.0
+    most: int = 3
+    notes: str = field(default="", init=False)
+
+    def plan(self, bench: Bench) -> Sequence[Command]:
+        """What one would do by hand: start the load, scale up, wait for its end, scale down."""
+        now = look(bench, self.service)
+        up, then = _scaling(bench, now, self.most, "")
+        down, _then = _scaling(bench, then, 1, "")
+        return [*up, Load(self.service, self.requests, self.clients, "/slow"), *down]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Load it, look once a second, and scale.
+
+        Raises:
+            CommandFailed: the load could not be made.
+        """
+        yield from Scale(self.service, 1).perform(bench)
+        scaler = Scaler(self.each, 1, self.most)
+        line = load_line(bench, self.requests, self.clients, "/slow")
+        looked = time.monotonic()
+        running = bench.engine.exec(bench.names(front(self.service)), ["sh", "-c", line], limit=LOAD_LIMIT)
+        with closing(running) as signs:  # type: ignore[type-var]
+            for result in signs:
+                yield Progress()
+                if result is None and time.monotonic() - looked >= 1:
+                    yield from self._look(bench, scaler)
+                    looked = time.monotonic()
+        for _turn in range(scaler.window + 1):
+            yield from self._look(bench, scaler)
+
+    def _look(self, bench: Bench, scaler: Scaler) -> Iterator[Progress]:
+        replicas, total = len(look(bench, self.service).listed), under_way(bench, self.service)
+        wanted = scaler.look(replicas, total)
+        text = _("{total} requests under way over {replicas} replicas: {wanted} wanted")
+        yield Progress(tr(text, total=total, replicas=replicas, wanted=wanted))
+        if wanted != replicas:
+            yield from Scale(self.service, wanted).perform(bench)
