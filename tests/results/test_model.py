@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from voltutor.errors import UsageError
-from voltutor.results import Finding, Pair, Result, Trial, compare, load, save, t_test
+from voltutor.results import Finding, Pair, Result, Trial, compare, load, save, t_test, times
 
 MIB = 1 << 20
 
@@ -106,3 +106,11 @@ def test_what_is_no_result_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(UsageError, match=r"r\.json"):
         load(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0043, "0.0043×"), (0.04, "0.04×"), (0.1, "0.10×"), (1.34, "1.34×"), (12.3, "12×"), (0, "0.00×")],
+)
+def test_a_small_ratio_keeps_two_digits_that_mean_something(value: float, text: str) -> None:
+    assert times(value) == text

@@ -13,12 +13,11 @@ import pytest
 
 from tests.conftest import sweep
 from tests.own_engine import embedded
-from voltutor.engine import Engine, find
+from voltutor.engine import ContainerSpec, Engine, find
 from voltutor.errors import VoltutorError
 from voltutor.images import NOTES, PAGE
 from voltutor.services import (
     Heal,
-    Kill,
     Load,
     Scale,
     ScaleByLoad,
@@ -28,7 +27,7 @@ from voltutor.services import (
     spread,
     under_way,
 )
-from voltutor.session import Bench
+from voltutor.session import Bench, Kill, Run
 
 pytestmark = pytest.mark.engine
 
@@ -137,6 +136,17 @@ def test_a_service_survives_its_balancer_and_a_kernel_that_forgot_it(bench: Benc
     again = Bench(engine, bench.home)
     again.do(Scale("shop", 2), Load("shop", 10, 2))
     assert sum(spread(answers(again, "shop")).values()) == 10
+
+
+def test_a_replica_that_a_crash_left_off_the_list_goes_and_one_made_by_hand_stays(
+    bench: Bench, engine: Engine
+) -> None:
+    bench.do(Scale("shop", 1), Run("shop-3", "web"))
+    by_hand = engine.create_container(ContainerSpec(bench.names("shop-5"), bench.image("web")))
+    bench.do(Scale("shop", 2))
+    assert bench.container("shop-3") is None
+    assert look(bench, "shop").listed == (1, 2)
+    assert engine.container(by_hand) is not None
 
 
 @pytest.mark.parametrize("number", [0, 7])

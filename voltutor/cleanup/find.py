@@ -76,7 +76,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class There:
+class Contents:
     """What is on the engine at one moment."""
 
     containers: tuple[ContainerView, ...]
@@ -103,13 +103,13 @@ def volume_stamp(volume: VolumeView, keeps_creation_time: bool) -> str:
     return f"{sorted(volume.labels.items())} {volume.created if keeps_creation_time else ''}"
 
 
-def look(engine: Engine) -> There:
+def look(engine: Engine) -> Contents:
     """Ask the engine for all that it has.
 
     Raises:
         EngineError: the engine does not answer.
     """
-    return There(
+    return Contents(
         tuple(view for ref in engine.containers() if (view := engine.container(ref))),
         tuple(engine.volumes()),
         tuple(engine.images()),
@@ -118,7 +118,7 @@ def look(engine: Engine) -> There:
     )
 
 
-def find(engine: Engine, sessions: Iterable[Session], there: There | None = None) -> Scene:
+def find(engine: Engine, sessions: Iterable[Session], there: Contents | None = None) -> Scene:
     """Look at the engine, or at what was seen of it, with the eyes of these sessions' journals.
 
     Raises:
@@ -141,7 +141,7 @@ def find(engine: Engine, sessions: Iterable[Session], there: There | None = None
     return Scene(tuple(things), others, _foreign(there, known))
 
 
-def _foreign(there: There, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
+def _foreign(there: Contents, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
     """Sessions of which nothing but labels is known here."""
     marked = [view.labels for view in there.containers if ("container", view.id) not in known] + [
         volume.labels for volume in there.volumes if ("volume", volume.name) not in known
@@ -175,7 +175,7 @@ def find_labelled(engine: Engine, session: str) -> Scene:
     return Scene(tuple(things), {})
 
 
-def _ours(session: Session, state: JournalState, there: There) -> list[ContainerView]:
+def _ours(session: Session, state: JournalState, there: Contents) -> list[ContainerView]:
     """The containers under reserved names, and those that we made and somebody renamed."""
     made = {id for (kind, _name), id in state.made.items() if kind == "container"}  # noqa: A001 - Docker's word
     return [
@@ -183,7 +183,7 @@ def _ours(session: Session, state: JournalState, there: There) -> list[Container
     ]
 
 
-def _containers(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
+def _containers(session: Session, state: JournalState, there: Contents) -> Iterator[Thing]:
     for view in _ours(session, state, there):
         ours = labelled(view.labels, session.id, session.home)
         owner = Owner.OURS if ours else Owner.BY_HAND
@@ -192,7 +192,7 @@ def _containers(session: Session, state: JournalState, there: There) -> Iterator
         )
 
 
-def _volumes(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
+def _volumes(session: Session, state: JournalState, there: Contents) -> Iterator[Thing]:
     anonymous = set(state.anonymous)
     for view in _ours(session, state, there):
         anonymous |= {volume.name for volume in anonymous_volumes(view, there.volumes, there.by_ref)}
@@ -214,7 +214,7 @@ def _volumes(session: Session, state: JournalState, there: There) -> Iterator[Th
         )
 
 
-def _images(session: Session, state: JournalState, there: There) -> Iterator[Thing]:
+def _images(session: Session, state: JournalState, there: Contents) -> Iterator[Thing]:
     for image in there.images:
         for tag in image.tags:
             name = tag.removesuffix(":latest")  # an engine shows the tag that was left out

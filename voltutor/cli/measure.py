@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from voltutor.engine import find
 from voltutor.errors import UsageError
 from voltutor.images import MIB
 from voltutor.measure import Measure, two_places, workload
-from voltutor.results import Comparison, Finding, Result, amount_interval, compare, save
+from voltutor.results import Comparison, Finding, Result, amount_interval, compare, save, times_interval
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -92,8 +91,7 @@ def _report(console: Console, result: Result, found: Comparison) -> None:
     size = f" {found.size // MIB} MiB" if found.size else ""
     values = f"{amount_interval(result.metric, found.a)} / {amount_interval(result.metric, found.b)}"
     word = tr(WORDS[found.finding], detectable=found.detectable) if found.finding in WORDS else ""
-    ends = f" [{found.ratio.low:.2f}, {found.ratio.high:.2f}]" if math.isfinite(found.ratio.high) else ""
-    ratio = f"{found.ratio.median:.2f}{ends}"
+    ratio = times_interval(found.ratio)
     where = " / ".join(result.places)
     line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
     console.print(line.rstrip(), highlight=False, soft_wrap=True)

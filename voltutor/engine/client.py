@@ -11,7 +11,7 @@ import io
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import docker
@@ -239,30 +239,6 @@ class Engine:
         with self._errors("archive"):
             pieces, _stat = self._api.get_archive(ref, path)
             yield from pieces
-
-    def put_archive(self, ref: str, path: str, pieces: Iterable[bytes]) -> None:
-        """Unpack a tar into a folder of a container, running or not; owners, modes and times are the tar's.
-
-        Raises:
-            NotFound: there is no such folder.
-            Refused: it isn't a tar, or there is no room for it.
-        """
-        api = self._client(LOAD_LIMIT)
-        try:
-            with self._errors("put archive"):
-                api.put_archive(ref, path, pieces)
-        finally:
-            api.close()
-
-    @_call
-    def pause(self, ref: str) -> None:
-        """Freeze a container's processes."""
-        self._api.pause(ref)
-
-    @_call
-    def unpause(self, ref: str) -> None:
-        """Let them go on."""
-        self._api.unpause(ref)
 
     @_call
     def kill(self, ref: str, signal: str = "KILL") -> None:

@@ -106,7 +106,6 @@ class LabImage:
         seeds: random files by size in MiB: how many of each.
         trees: trees of 2,000 small files.
         programs: what it has besides the lab's, such as Redis.
-        volumes: the folders that it declares as VOLUME.
         stop_signal: what ends its program in an orderly way, where it isn't TERM.
         files: path to mode and content, of the layer of this title.
         log: values of an append-only file for Redis; 0 for none.
@@ -116,7 +115,6 @@ class LabImage:
     seeds: Mapping[int, int] = field(default_factory=dict)
     trees: int = 0
     programs: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
     stop_signal: str = ""
     title: str = ""
     files: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -145,7 +143,6 @@ LAB_IMAGES: Mapping[str, LabImage] = {
         title="a page, and nginx's configuration",
         files=WEB_FILES,
     ),
-    "store": LabImage("voltutor/store", programs=REDIS, volumes=("/data",)),
 }
 """The lab images by key."""
 

@@ -116,7 +116,6 @@ class Recipe:
     architecture: str
     data_bytes: int = 0
     tagged: str = ""
-    volumes: tuple[str, ...] = ()
     stop_signal: str = ""
 
     def named(self, tag: str) -> Recipe:
@@ -126,12 +125,7 @@ class Recipe:
     @cached_property
     def hash(self) -> str:
         """Over everything that goes in; the same recipe on the same programs has the same hash."""
-        lines = [
-            self.repository,
-            self.architecture,
-            *(layer.identity for layer in self.layers),
-            *self.volumes,
-        ]
+        lines = [self.repository, self.architecture, *(layer.identity for layer in self.layers)]
         lines += [self.stop_signal] if self.stop_signal else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -153,7 +147,6 @@ class Recipe:
                 "Cmd": ["stay"],
                 "WorkingDir": "/",
                 "Labels": {RECIPE_LABEL: self.hash},
-                **({"Volumes": {path: {} for path in self.volumes}} if self.volumes else {}),
                 **({"StopSignal": self.stop_signal} if self.stop_signal else {}),
             },
             "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
@@ -200,8 +193,6 @@ def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
     if image.files:
         entries = [Entry(path, mode, content) for path, (mode, content) in image.files.items()]
         layers.append(Layer(image.title, _with_folders(entries)))
-    if image.volumes:
-        layers.append(Layer("where data belong", tuple(Entry(path, 0o755) for path in image.volumes)))
     if image.seeds:
         seeds = [
             Entry(seed_path(size, index), 0o644, SeedFile(size * MIB, index))
@@ -228,7 +219,6 @@ def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
         repository=image.repository,
         layers=tuple(layers),
         data_bytes=image.data_bytes,
-        volumes=image.volumes,
         stop_signal=image.stop_signal,
     )
 
@@ -266,7 +256,6 @@ def dockerfile(image: LabImage) -> str:
         lines.append(
             f"RUN mkdir -p {Path(path).parent} && printf '%b' '{_quoted(content)}' > {path} && chmod {mode:o} {path}"
         )
-    lines += [f"VOLUME {path}" for path in image.volumes]
     lines += [f"STOPSIGNAL {image.stop_signal}"] if image.stop_signal else []
     return "\n".join([*lines, 'CMD ["stay"]']) + "\n"
 

@@ -12,7 +12,15 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from voltutor.plots.ratios import FINDINGS, ratios
 from voltutor.plots.style import png, svg
 from voltutor.plots.views import views
-from voltutor.results import Comparison, Finding, Result, amount_interval, compare, place_title
+from voltutor.results import (
+    Comparison,
+    Finding,
+    Result,
+    amount_interval,
+    compare,
+    place_title,
+    times_interval,
+)
 from voltutor.text import _, tr
 
 MIB = 1 << 20
@@ -76,7 +84,6 @@ def _image(text: str) -> str:
 
 def _row(result: Result, found: Comparison) -> dict[str, object]:
     size = f" {found.size // MIB} MiB" if found.size else ""
-    ends = f"[{found.ratio.low:.2f}, {found.ratio.high:.2f}]" if found.ratio.high != float("inf") else ""
     plain = found.finding in FINDINGS
     worse = found.finding is (Finding.HIGHER if result.slower_is_more else Finding.LOWER)
     said = tr(FINDINGS[found.finding]) if plain else tr(_("slower") if worse else _("faster"))
@@ -85,7 +92,7 @@ def _row(result: Result, found: Comparison) -> dict[str, object]:
         "places": " / ".join(place_title(name) for name in result.places),
         "a": amount_interval(result.metric, found.a),
         "b": amount_interval(result.metric, found.b),
-        "ratio": f"{found.ratio.median:.2f} {ends}",
+        "ratio": times_interval(found.ratio),
         "n": found.n,
         "p": f"{found.p:.3f}",
         "finding": said,

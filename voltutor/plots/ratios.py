@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from voltutor.plots.style import GUESS, INK, LAYER, MUTED, VOLUME, add_caption, figure, style
-from voltutor.results import Comparison, Finding, Result, compare, place_title, times
+from voltutor.results import Comparison, Finding, Result, compare, place_title, times, times_interval
 from voltutor.text import _, tr
 
 MIB = 1 << 20
@@ -80,19 +80,12 @@ def _row(axes: Axes, row: int, result: Result, found: Comparison) -> None:
             [found.ratio.low, found.ratio.high], [row, row], color=colour, linewidth=4, solid_capstyle="butt"
         )
     axes.plot([found.ratio.median], [row], marker="D", markersize=8, color=colour, markeredgecolor="white")
-    ends = f" [{_short(found.ratio.low)}, {_short(found.ratio.high)}]" if finite else ""
-    text = f"{_short(found.ratio.median)}×{ends}"
+    text = times_interval(found.ratio)
     if plain:
         text += f"  {tr(FINDINGS[found.finding])}"
     axes.annotate(
         text, (1.015, row), xycoords=("axes fraction", "data"), va="center", fontsize=9, annotation_clip=False
     )
-
-
-def _short(value: float) -> str:
-    if not math.isfinite(value):
-        return "∞"
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def _label(result: Result, found: Comparison, alike: bool) -> str:

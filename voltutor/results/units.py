@@ -65,6 +65,8 @@ def times(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
+    if 0 < abs(value) < 0.1:  # two places would turn the end of an interval into nothing
+        return f"{value:.2g}"
     return f"{value:.2f}" if abs(value) < 10 else _number(value)
 
 

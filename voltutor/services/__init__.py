@@ -5,7 +5,6 @@ from voltutor.services.scaling import Scaler
 from voltutor.services.web import (
     MOST,
     Heal,
-    Kill,
     Load,
     SaveLog,
     Scale,
@@ -22,7 +21,6 @@ __all__ = [
     "MOST",
     "Answer",
     "Heal",
-    "Kill",
     "Load",
     "SaveLog",
     "Scale",

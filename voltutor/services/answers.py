@@ -54,8 +54,8 @@ def parse(text: str) -> tuple[Answer, ...]:
 
 def _answer(found: re.Match[str]) -> Answer:
     at, status, tried, _statuses, sent, length, path = found.groups()
-    # nginx parts the addresses that it tried by a comma (ngx_http_upstream_module, $upstream_addr); one that it took
-    # for nobody's, since all were given up, is the upstream's own name.
+    # nginx parts the addresses that it tried by commas; where it could choose none, it writes the group's name
+    # (ngx_http_upstream_module, $upstream_addr).
     sockets = (one.removeprefix(f"unix:{SOCKETS}/").removesuffix(".sock") for one in tried.split(", ") if one)
     whole = not length.isdigit() or int(sent) >= int(length)
     return Answer(float(at), int(status), tuple(sockets), whole, path)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
@@ -53,6 +54,7 @@ class Service:
         listed: the numbers of the replicas that the balancer gives requests to.
         alive: those of its containers that run.
         there: those of its containers that exist.
+        ours: those of them that this kit made.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Service:
     listed: tuple[int, ...] = ()
     alive: frozenset[int] = frozenset()
     there: frozenset[int] = frozenset()
+    ours: frozenset[int] = frozenset()
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -72,10 +75,15 @@ class Service:
         kept = tuple(number for number in self.listed if number in self.alive)[:wanted]
         free = (number for number in range(1, MOST + 1) if number not in self.there and number not in kept)
         come = tuple(number for number, _more in zip(free, range(wanted - len(kept)), strict=False))
-        go = tuple(number for number in self.listed if number not in kept)
+        # With those that a crash left between their start and the balancer's list.
+        unlisted = sorted(self.ours - set(self.listed))
+        go = tuple(number for number in (*self.listed, *unlisted) if number not in kept)
         now = (*kept, *come)
         there = (self.there | set(come)) - set(go)
-        after = replace(self, front=True, stopped_front=False, listed=now, alive=frozenset(now), there=there)
+        ours = (self.ours | set(come)) - set(go)
+        after = replace(
+            self, front=True, stopped_front=False, listed=now, alive=frozenset(now), there=there, ours=ours
+        )
         return come, go, after
 
 
@@ -100,6 +108,11 @@ def look(bench: Bench, service: str) -> Service:
         listed=listed,
         alive=frozenset(number for number, view in views.items() if view and view.running),
         there=frozenset(number for number, view in views.items() if view),
+        ours=frozenset(
+            number
+            for number, view in views.items()
+            if view and bench.ours("container", view.name, view.labels)
+        ),
     )
 
 
@@ -117,7 +130,7 @@ def answers(bench: Bench, service: str) -> tuple[Answer, ...]:
 
 def under_way(bench: Bench, service: str) -> int:
     """How many requests have no whole answer yet: the connections that the balancer has just now (proc_net_tcp(5);
-    01 is ESTABLISHED). nginx's own count (stub_status) keeps those that a reload has handed to a former worker."""
+    01 is ESTABLISHED)."""
     port = int(address(bench).rpartition(":")[2])
     told = bench.exec(front(service), "cat", "/proc/net/tcp").text
     return len(re.findall(rf"^ *\d+: \w+:{port:04X} \w+:\w+ 01 ", told, re.MULTILINE))
@@ -130,7 +143,7 @@ class SaveLog:
     name: str
 
     def argv(self, bench: Bench) -> list[str]:
-        """`mkdir … && docker container logs NAME > FILE`."""
+        """`mkdir … && docker container logs NAME >> FILE`."""
         folder, name = bench.files / "logs", bench.names(self.name)
         to = shlex.quote(str(folder / f"{name}.log"))
         line = f"mkdir -p {shlex.quote(str(folder))} && docker container logs {name} >> {to} 2>&1"
@@ -146,28 +159,12 @@ class SaveLog:
         yield Progress(tr(_("kept: {n} lines of {name}"), n=said.count(b"\n"), name=name))
 
 
-@dataclass(frozen=True)
-class Kill:
-    """`docker container kill`: it ends at once, as in a crash."""
-
-    name: str
-
-    def argv(self, bench: Bench) -> list[str]:
-        """`docker container kill NAME`."""
-        return ["docker", "container", "kill", bench.names(self.name)]
-
-    def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Kill it."""
-        bench.engine.kill(bench.names(self.name))
-        yield Progress(bench.names(self.name))
-
-
-def _scaling(bench: Bench, now: Service, wanted: int, notes: str) -> tuple[list[Command], Service]:
+def _scaling(bench: Bench, now: Service, wanted: int) -> tuple[list[Command], Service]:
     """The commands that make it as many as wanted: first who comes, then the balancer's list, then who goes, so that
     no request is given to one that isn't there."""
     come, go, after = now.scaled(wanted)
     name = now.name
-    commands: list[Command] = [_replica(name, number, notes) for number in come]
+    commands: list[Command] = [_replica(name, number) for number in come]
     names = tuple(replica(name, number) for number in after.listed)
     if now.stopped_front:
         commands.append(Remove(front(name)))
@@ -180,14 +177,13 @@ def _scaling(bench: Bench, now: Service, wanted: int, notes: str) -> tuple[list[
         if number in now.alive:
             commands.append(Stop(one))
         if number in now.there:
-            commands += [SaveLog(one), Remove(one, volumes=bool(notes))]
+            commands += [SaveLog(one), Remove(one)]
     return commands, after
 
 
-def _replica(service: str, number: int, notes: str) -> Run:
+def _replica(service: str, number: int) -> Run:
     name = replica(service, number)
-    mounts = (Mount(SOCKETS, f"{service}-sockets"), *((Mount(notes),) if notes else ()))
-    return Run(name, "web", ("replica", name), mounts)
+    return Run(name, "web", ("replica", name), (Mount(SOCKETS, f"{service}-sockets"),))
 
 
 def _balancer(service: str, command: tuple[str, ...]) -> Run:
@@ -198,12 +194,11 @@ class _Plan:
     """A command that is several others, which depend on how the service looks just now."""
 
     service: str
-    notes: str = ""
 
     @property
     def parts(self) -> tuple[Run, ...]:
         """All containers that it may make."""
-        some = (_replica(self.service, number, self.notes) for number in range(1, MOST + 1))
+        some = (_replica(self.service, number) for number in range(1, MOST + 1))
         return (_balancer(self.service, ()), *some)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
@@ -227,14 +222,10 @@ class _Plan:
 class Scale(_Plan):
     """Make a stateless service have so many replicas, all alive; one that isn't there yet comes to be, one that was
     lost is replaced. Requests that are under way are answered first, and what a replica has said is kept.
-
-    Attributes:
-        notes: a folder of each replica that is to lie in an anonymous volume; none where empty.
     """
 
     service: str
     replicas: int
-    notes: str = ""
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """Who comes, the balancer's list, who goes.
@@ -249,7 +240,7 @@ class Scale(_Plan):
                 n=self.replicas,
                 most=MOST,
             )
-        return _scaling(bench, look(bench, self.service), self.replicas, self.notes)[0]
+        return _scaling(bench, look(bench, self.service), self.replicas)[0]
 
 
 @dataclass(frozen=True)
@@ -257,12 +248,11 @@ class Heal(_Plan):
     """Replace the replicas that should run and don't."""
 
     service: str
-    notes: str = ""
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """As for scaling to as many as there should be."""
         now = look(bench, self.service)
-        return _scaling(bench, now, len(now.listed), self.notes)[0] if now.lost else []
+        return _scaling(bench, now, len(now.listed))[0] if now.lost else []
 
 
 def load_line(bench: Bench, requests: int, clients: int, path: str) -> str:
@@ -298,9 +288,7 @@ class Load:
                 else:
                     failed = bench.succeeded(words, result).text.strip()
         told = answers(bench, self.service)[began:]
-        counts: dict[str, int] = {}
-        for answer in told:
-            counts[answer.replica] = counts.get(answer.replica, 0) + 1
+        counts = Counter(answer.replica for answer in told)
         for name, count in sorted(counts.items()):
             yield Progress(tr(_("{name} answered {n}"), name=name, n=count))
         yield Progress(tr(_("without a whole answer: {n}"), n=failed))
@@ -320,13 +308,12 @@ class ScaleByLoad(_Plan):
     requests: int = 60
     each: float = 2.0
     most: int = 3
-    notes: str = field(default="", init=False)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
-        """What one would do by hand: start the load, scale up, wait for its end, scale down."""
+        """What one would do by hand, who knows what comes: scale up, load it, scale down."""
         now = look(bench, self.service)
-        up, then = _scaling(bench, now, self.most, "")
-        down, _then = _scaling(bench, then, 1, "")
+        up, then = _scaling(bench, now, self.most)
+        down, _then = _scaling(bench, then, 1)
         return [*up, Load(self.service, self.requests, self.clients, "/slow"), *down]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:

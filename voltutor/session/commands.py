@@ -224,6 +224,22 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Kill:
+    """`docker container kill`: it ends at once, as in a crash."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container kill NAME`."""
+        return ["docker", "container", "kill", bench.names(self.name)]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Kill it."""
+        bench.engine.kill(bench.names(self.name))
+        yield Progress(bench.names(self.name))
+
+
+@dataclass(frozen=True)
 class Start:
     """`docker container start`."""
 
@@ -294,6 +310,7 @@ __all__ = [
     "Commit",
     "CreateVolume",
     "Exec",
+    "Kill",
     "Mount",
     "OnHost",
     "Progress",

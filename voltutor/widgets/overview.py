@@ -26,7 +26,7 @@ READING = 4
 def map_html(workplace: Workplace) -> str:
     """Every lab with its minutes, whether it works here, and how far the learner is."""
     heads = (_("lab"), _("about"), _("minutes"), _("here"), _("passed"))
-    return section(_("The labs"), table(heads, (_row(workplace, lab) for lab in LABS.values())))
+    return section(tr(_("The labs")), table(map(tr, heads), (_row(workplace, lab) for lab in LABS.values())))
 
 
 def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
@@ -70,7 +70,8 @@ def forms_html() -> str:
         for form in FORMS
     )
     return section(
-        _("The forms of a volume, side by side"), f'<div class="vt-wide">{table(heads, rows)}</div>'
+        tr(_("The forms of a volume, side by side")),
+        f'<div class="vt-wide">{table(map(tr, heads), rows)}</div>',
     )
 
 
@@ -96,7 +97,7 @@ def traces_html(workplace: Workplace) -> str:
             )
         )
     )
-    return section(_("Leave no trace"), "".join(parts))
+    return section(tr(_("Leave no trace")), "".join(parts))
 
 
 def _kept(home: Path) -> int:
@@ -129,7 +130,7 @@ def _plan(workplace: Workplace) -> str:
         for one in plan.remove
     ]
     text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)
-    return text + table((_("kind"), _("name"), _("made for")), rows)
+    return text + table(map(tr, (_("kind"), _("name"), _("made for"))), rows)
 
 
 def _paragraph(text: str, **fields: object) -> str:

@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from voltutor.text import tr
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.volumes import VolumesController
 
@@ -92,15 +91,15 @@ def badge_html(text: str) -> str:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of heads as texts, and cells as HTML."""
-    head = "".join(f'<th scope="col">{escape(tr(text))}</th>' for text in heads)
+    """A table; its heads are texts, its cells HTML."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="vt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def section(title: str, body: str) -> str:
-    """A part of a page with its title, untranslated, over HTML."""
-    return f'<section class="vt-card"><h3 class="vt-title">{escape(tr(title))}</h3>{body}</section>'
+    """A part of a page: its title is a text, its body HTML."""
+    return f'<section class="vt-card"><h3 class="vt-title">{escape(title)}</h3>{body}</section>'
 
 
 def volumes_html(controller: VolumesController) -> str:

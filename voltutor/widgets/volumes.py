@@ -159,7 +159,7 @@ class VolumesController(Worker):
             "lines": [f"docker volume rm {name}" for name in names],
             "names": names,
             "kept": [f"{decision.thing.name}: {decision.reason}" for decision in plan.keep],
-            "yes": tr(_("Remove these {n}"), n=len(names)),
+            "yes": tr(_("Remove {n}"), n=len(names)),
         }
 
 

@@ -68,6 +68,7 @@ _MODULES = {
         "Commit",
         "CreateVolume",
         "Exec",
+        "Kill",
         "Mount",
         "OnHost",
         "Remove",
