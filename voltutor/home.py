@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +33,22 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def name_new(half: Path, target: Path) -> None:
+    """Give a file that is whole its name, and take the name from none.
+
+    Raises:
+        FileExistsError: a file of that name is there.
+    """
+    try:
+        os.link(half, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        half.rename(target)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,18 @@ def test_cp_into_and_out_of_a_volume(target: Target, tmp_path: Path) -> None:
     assert target.cli("docker cp xx:/data/x - | tar xO") == "in"
 
 
+@pytest.mark.parametrize("state", ["create", "run -d"])
+def test_cp_of_a_folder_that_has_a_volume_in_it(target: Target, tmp_path: Path, state: str) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "x").write_text("in")
+    (tmp_path / "data" / "y").hardlink_to(tmp_path / "data" / "sub" / "x")
+    target.cli(f"docker {state} --name xx -v vol1:/data box")
+    target.cli(f"tar -C {tmp_path} -cf - data | docker cp - xx:/")
+    assert target.cli("docker run --rm -v vol1:/v box cat /v/sub/x /v/y") == "inin"
+    assert target.cli("docker cp xx:/data - | tar xO data/sub/x") == "in"
+    assert target.cli("docker cp xx:/ - | tar tf - | grep -c 'data/sub/x$'") == "1"
+
+
 @pytest.mark.needs("read_only")
 def test_cp_into_a_read_only_volume_is_refused(target: Target, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from voltutor.images import (
+    DATA,
     LAB_IMAGES,
     MIB,
     TREE_FILES,
@@ -115,7 +116,20 @@ def test_a_web_image_declares_how_it_is_stopped(home: Path) -> None:
     assert "/srv/www/index.html" in [entry.path for entry in web.layers[-1].entries]
     assert json.loads(web.config([]))["config"]["StopSignal"] == "SIGQUIT"
     assert "StopSignal" not in json.loads(base.config([]))["config"]
+    assert "Volumes" not in json.loads(web.config([]))["config"]
     assert web.hash != base.hash
+
+
+def test_a_store_image_declares_where_its_data_belong_and_what_it_runs(home: Path) -> None:
+    programs = located(home, REDIS)
+    base = lab(programs, platform.machine())
+    store = extended(base, LAB_IMAGES["store"], programs)
+    config = json.loads(store.config([]))["config"]
+    assert config["Volumes"] == {DATA: {}}
+    assert config["Cmd"] == ["store"]
+    assert DATA in [entry.path for entry in store.layers[-1].entries]
+    assert "VOLUME /data" in dockerfile(LAB_IMAGES["store"])
+    assert store.hash != base.hash
 
 
 def test_every_lab_image_can_be_built_from_a_dockerfile() -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import sweep
-from tests.own_engine import embedded
-from voltutor.engine import ContainerSpec, Engine, find
+from voltutor.engine import ContainerSpec, Engine
 from voltutor.errors import VoltutorError
 from voltutor.images import NOTES, PAGE
 from voltutor.services import (
@@ -30,20 +25,6 @@ from voltutor.services import (
 from voltutor.session import Bench, Kill, Run
 
 pytestmark = pytest.mark.engine
-
-ENGINES = ("docker", "overlay", "vfs")
-
-
-@pytest.fixture(params=ENGINES)
-def anywhere(request: pytest.FixtureRequest, home: Path) -> Iterator[Bench]:
-    """A bench on each kind of engine."""
-    if request.param == "docker":
-        yield request.getfixturevalue("bench")
-        return
-    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
-    with embedded(folder / "e", request.param) as made:
-        yield Bench(find(made.url, {}), home)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_it_is_scaled_healed_and_loaded_and_every_replica_answers_alike(anywhere: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from voltutor.session import (
     Exec,
     NameTaken,
     Remove,
+    Reservation,
     Run,
     Stop,
     Tag,
@@ -167,6 +169,37 @@ def test_scratch_containers_and_volumes_leave_nothing(bench: Bench, engine: Engi
     assert engine.container(ref) is None
     assert all(name and engine.volume(name) is None for name in names)
     assert not [key for key in bench.session.journal.state().made if key[0] != "image"]
+
+
+def test_a_new_volume_counts_only_when_its_block_has_ended_well(bench: Bench, engine: Engine) -> None:
+    bench.create_volume("data")
+    old = bench.names("data", "volume")
+    with pytest.raises(RuntimeError), bench.new_volume("data") as half:
+        assert half != old
+        assert engine.volume(half) is not None
+        assert bench.names("data", "volume") == old
+        raise RuntimeError
+    assert engine.volume(half) is None
+    assert bench.names("data", "volume") == old
+    with bench.new_volume("data", labels={"a": "b"}) as new:
+        pass
+    assert bench.names("data", "volume") == new
+    found = engine.volume(new)
+    assert found is not None
+    assert found.labels["a"] == "b"
+    assert engine.volume(old) is not None, "what was there stays"
+
+
+def test_half_a_volume_of_a_process_that_ended_goes_with_the_next_sweep(bench: Bench, engine: Engine) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    name = bench.names.fresh("data", "volume")
+    bench.session.journal.reserve(Reservation("volume", name, name, f"process {ended.pid}"))
+    engine.create_volume(name, bench.session.labels())
+    with bench.new_volume("data") as new:
+        bench.sweep_trials()
+        assert engine.volume(name) is None
+        assert engine.volume(new) is not None, "one that is being filled stays"
 
 
 def test_capabilities_are_found_out_by_trying(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from voltutor.cleanup.find import Thing
 from voltutor.engine import Mount
+from voltutor.home import name_new
 from voltutor.session import READ_ONLY, Bench
 
 PLACE = "/volume"
@@ -40,25 +41,9 @@ def keep_data(bench: Bench, folder: Path) -> Callable[[Thing], Path]:
                         file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-                _name(half, target)
+                name_new(half, target)
             finally:
                 half.unlink(missing_ok=True)
         return target
 
     return save
-
-
-def _name(half: Path, target: Path) -> None:
-    """Give a file its name, and take it from none.
-
-    Raises:
-        FileExistsError: a file of that name came meanwhile.
-    """
-    try:
-        os.link(half, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
-        half.rename(target)

@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
@@ -29,6 +29,11 @@ CHUNK = 1 << 20
 BLOCK = 512
 RESERVE = 64 << 20
 """Bytes that unpacking leaves free, so that an archive that unpacks to far more than it weighs stops there."""
+
+Base = Callable[[str], tuple[str, str]]
+"""From a path inside a root to the tree on this machine that it lies in, and the path in that tree."""
+
+NO_MOUNTS: Mapping[str, str] = {}
 
 MODIFIED, ADDED, DELETED = 0, 1, 2
 """Kinds of a change (moby, api/swagger.yaml, ChangeType)."""
@@ -73,19 +78,21 @@ def unpack(
     layer: bool = False,
     keep_folders: bool = False,
     recorder: Recorder | None = None,
+    base: Base | None = None,
 ) -> None:
     """Unpack a tar, compressed or not, under `at` inside `root`; `layer` turns whiteout names into whiteouts.
 
     Nothing outside the root is written, whatever the names and links in the archive say. Owners are not kept:
     one user has one id. Device nodes are left out, as every engine in a user namespace does. `keep_folders`
     refuses to replace a folder by something else or the other way round. `recorder`, through which `source`
-    then reads a plain tar, is told where each file's content is.
+    then reads a plain tar, is told where each file's content is. `base` tells in which tree a path lies, for a root
+    with mounts; by default all lie in the root.
 
     Raises:
         BadRequest: it is no tar, or one that breaks off, or a name leads outside.
         ApiError: the disk would be full.
     """
-    work = _Unpacking(root, at, layer, keep_folders, recorder)
+    work = _Unpacking(root, at, layer, keep_folders, recorder, base)
     mode = "r|" if recorder else "r|*"
     try:
         with tarfile.open(fileobj=source, mode=mode, bufsize=CHUNK) as archive:  # type: ignore[call-overload]
@@ -117,10 +124,17 @@ class _Unpacking:
     """One archive being unpacked."""
 
     def __init__(
-        self, root: str, at: str, layer: bool, keep_folders: bool, recorder: Recorder | None
+        self,
+        root: str,
+        at: str,
+        layer: bool,
+        keep_folders: bool,
+        recorder: Recorder | None,
+        base: Base | None,
     ) -> None:
         self._root, self._at, self._layer, self._keep_folders = root, at, layer, keep_folders
         self._recorder = recorder
+        self._base: Base = base or (lambda inside: (root, inside))
         self._space = _Space(root)
         self._folders: list[tuple[str, tarfile.TarInfo]] = []
 
@@ -137,17 +151,22 @@ class _Unpacking:
             raise BadRequest(f"invalid path in the archive: {member.name!r} leads outside")
         if member.ischr() or member.isblk():
             return
-        parent = scope.make_folder(self._root, "/".join([self._at, *parts[:-1]]))
+        root, place = self._base(scope.clean("/".join([self._at, *parts])))
+        folder, _, name = place.rpartition("/")
+        parent = scope.make_folder(root, folder)
         if not scope.is_folder(parent):
             raise BadRequest(f"invalid path in the archive: {member.name!r} lies below a file")
         if not parts:
             if self._layer:
                 self._folders.append((self._root, member))
             return
+        if not name:  # the place of a mount: the folder is there, and gets the member's mode
+            self._folders.append((root, member))
+            return
         if self._layer and parts[-1].startswith(WHITEOUT):
             self._white_out(parent, parts[-1])
             return
-        path = f"{parent}/{parts[-1]}"
+        path = f"{parent}/{name}"
         there = scope.is_folder(path)
         if self._keep_folders and os.path.lexists(path) and there != member.isdir():
             kinds = ("a directory", "a non-directory")
@@ -181,8 +200,8 @@ class _Unpacking:
         os.mknod(f"{parent}/{gone}", stat.S_IFCHR | 0o600, os.makedev(0, 0))
 
     def _link(self, member: tarfile.TarInfo, path: str) -> None:
-        target = scope.resolve(self._root, f"{self._at}/{member.linkname}", last=False)
-        source = self._root.rstrip("/") + target
+        root, place = self._base(scope.clean(f"{self._at}/{member.linkname}"))
+        source = root.rstrip("/") + scope.resolve(root, place, last=False)
         if not os.path.lexists(source) or scope.is_folder(source):
             raise BadRequest(f"invalid link in the archive: {member.linkname!r} is no file of it")
         os.link(source, path, follow_symlinks=False)
@@ -253,33 +272,50 @@ def _dress(path: str, member: tarfile.TarInfo) -> None:
 # packing
 
 
-def pack(root: str, *, layer: bool = True, prefix: str = "", only: str = "") -> Iterator[bytes]:
+def pack(
+    root: str,
+    *,
+    layer: bool = True,
+    prefix: str = "",
+    only: str = "",
+    mounts: Mapping[str, str] = NO_MOUNTS,
+) -> Iterator[bytes]:
     """A folder as a tar, in pieces, the same for the same content: sorted, owned by root.
 
     `layer` writes whiteouts by their names in tar; `prefix` stands before each name; `only` packs one entry of
-    the folder, which may be a file.
+    the folder, which may be a file; `mounts` tells what lies elsewhere on this machine than at its path.
     """
     seen: dict[tuple[int, int], str] = {}
     if only:
-        yield from _packed(f"{root.rstrip('/')}/{only}", prefix or only, seen, layer)
+        yield from _packed(f"{root.rstrip('/')}/{only}", prefix or only, seen, layer, mounts=mounts)
     else:
         if prefix:
             yield from _header(tarfile.TarInfo(prefix), os.lstat(root), root)
-        yield from _inside(root, prefix, seen, layer)
+        yield from _inside(root, prefix, seen, layer, mounts)
     yield bytes(2 * BLOCK)
 
 
-def _inside(folder: str, prefix: str, seen: dict[tuple[int, int], str], layer: bool) -> Iterator[bytes]:
+def _inside(
+    folder: str, prefix: str, seen: dict[tuple[int, int], str], layer: bool, mounts: Mapping[str, str]
+) -> Iterator[bytes]:
     if layer and is_opaque(folder):
         marker = tarfile.TarInfo(f"{prefix}/{OPAQUE}".lstrip("/"))
         yield marker.tobuf(tarfile.PAX_FORMAT)
-    for name in sorted(os.listdir(folder)):
-        yield from _packed(f"{folder}/{name}", f"{prefix}/{name}".lstrip("/"), seen, layer)
+    # A mount whose folder the root doesn't have yet is listed all the same.
+    mounted = {os.path.basename(place) for place in mounts if os.path.dirname(place) == folder}
+    for name in sorted({*os.listdir(folder), *mounted}):
+        yield from _packed(f"{folder}/{name}", f"{prefix}/{name}".lstrip("/"), seen, layer, mounts=mounts)
 
 
 def _packed(
-    path: str, name: str, seen: dict[tuple[int, int], str], layer: bool, deep: bool = True
+    path: str,
+    name: str,
+    seen: dict[tuple[int, int], str],
+    layer: bool,
+    deep: bool = True,
+    mounts: Mapping[str, str] = NO_MOUNTS,
 ) -> Iterator[bytes]:
+    path = mounts.get(path, path)
     try:
         info = os.lstat(path)
         link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
@@ -303,7 +339,7 @@ def _packed(
             return
     yield from _header(header, info, path)
     if deep and stat.S_ISDIR(info.st_mode):
-        yield from _inside(path, name, seen, layer)
+        yield from _inside(path, name, seen, layer, mounts)
 
 
 def _header(header: tarfile.TarInfo, info: os.stat_result, path: str) -> Iterator[bytes]:

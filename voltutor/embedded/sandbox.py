@@ -322,11 +322,19 @@ def _base(root: str, spec: Spec, inside_path: str) -> tuple[str, str]:
     """The tree that an inside path lies in, and the path in it: without mounts of our own, what is mounted at its
     place lies elsewhere."""
     if not spec["chroot"]:
-        for item in reversed(spec["mounts"]):
+        for item in sorted(spec["mounts"], key=lambda item: -len(item["target"])):
             target = item["target"].rstrip("/")
             if inside_path == target or inside_path.startswith(target + "/"):
                 return item["source"], inside_path.removeprefix(target) or "/"
     return root, inside_path
+
+
+def _elsewhere(root: str, spec: Spec) -> dict[str, str]:
+    """What lies elsewhere on this machine than at its path under the root: where nothing is mounted, each mount."""
+    if spec["chroot"]:
+        return {}
+    targets = {item["target"].rstrip("/"): item["source"] for item in spec["mounts"]}
+    return {root.rstrip("/") + target: source for target, source in targets.items()}
 
 
 def _place(root: str, spec: Spec, inside_path: str) -> str:
@@ -369,12 +377,12 @@ def _shown(path: str) -> str:
 def _get(root: str, spec: Spec) -> None:
     found = _find(root, spec)
     folder, name = os.path.split(found.rstrip("/"))
-    shown = _shown(spec["path"])
+    shown, mounts = _shown(spec["path"]), _elsewhere(root, spec)
     with os.fdopen(1, "wb", layers.CHUNK, closefd=False) as out, contextlib.suppress(BrokenPipeError):
         if spec["path"].endswith("/.") or not name:
-            pieces = layers.pack(found, layer=False, prefix=shown)
+            pieces = layers.pack(found, layer=False, prefix=shown, mounts=mounts)
         else:
-            pieces = layers.pack(folder or "/", layer=False, only=name, prefix=shown)
+            pieces = layers.pack(folder or "/", layer=False, only=name, prefix=shown, mounts=mounts)
         for piece in pieces:
             out.write(piece)
 
@@ -382,7 +390,6 @@ def _get(root: str, spec: Spec) -> None:
 def _put(root: str, spec: Spec) -> None:
     inside_path = scope.resolve(root, spec["path"], through=lambda at: _place(root, spec, at))
     found = _place(root, spec, inside_path)
-    base, rest = _base(root, spec, inside_path)
     if not os.path.lexists(found):
         raise _missing(spec)
     if not os.path.isdir(found):
@@ -392,7 +399,13 @@ def _put(root: str, spec: Spec) -> None:
         if not item["rw"] and (inside_path == target or inside_path.startswith(target.rstrip("/") + "/")):
             raise Forbidden("mounted volume is marked read-only")
     with os.fdopen(0, "rb", layers.CHUNK, closefd=False) as source:
-        layers.unpack(source, base, rest, keep_folders=spec["keep_folders"])
+        layers.unpack(
+            source,
+            root,
+            inside_path,
+            keep_folders=spec["keep_folders"],
+            base=lambda path: _base(root, spec, path),
+        )
         while source.read(layers.CHUNK):  # what follows the end of the archive
             pass
 

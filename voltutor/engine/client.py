@@ -11,7 +11,7 @@ import io
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import docker
@@ -54,7 +54,7 @@ QUIET_LIMIT = 10
 """Seconds after which a silent stream of events is given up, so that a frozen engine is noticed."""
 
 LOAD_LIMIT = 600
-"""Seconds that loading an image may take."""
+"""Seconds that sending an image or an archive may take."""
 
 STDERR = 2
 """The number of a program's second stream in what an engine sends."""
@@ -240,6 +240,27 @@ class Engine:
             pieces, _stat = self._api.get_archive(ref, path)
             yield from pieces
 
+    def put_archive(self, ref: str, path: str, pieces: Iterable[bytes]) -> Iterator[None]:
+        """Unpack a tar into a folder of a container, running or not; owners, modes and times are the tar's. Yields
+        while it goes on; closing the iterator breaks it off, and what was unpacked stays.
+
+        Raises:
+            NotFound: there is no such folder.
+            Refused: it isn't a tar, or there is no room for it.
+            OSError: the tar could not be read here.
+        """
+        yield from self._sent("put archive", pieces, lambda api, sent: api.put_archive(ref, path, sent))
+
+    @_call
+    def pause(self, ref: str) -> None:
+        """Freeze a container's processes."""
+        self._api.pause(ref)
+
+    @_call
+    def unpause(self, ref: str) -> None:
+        """Let them go on."""
+        self._api.unpause(ref)
+
     @_call
     def kill(self, ref: str, signal: str = "KILL") -> None:
         """Send a container's main process a signal."""
@@ -386,12 +407,29 @@ class Engine:
         Raises:
             OSError: the archive could not be read here.
         """
+
+        def send(api: Any, pieces: Iterator[bytes]) -> None:
+            for line in api.load_image(pieces, quiet=True):
+                if isinstance(line, dict) and "error" in line:
+                    raise Refused("load", 500, str(line["error"]))
+
+        yield from self._sent("load", archive, send)
+
+    def _sent(
+        self, name: str, pieces: Iterable[bytes], send: Callable[[Any, Iterator[bytes]], None]
+    ) -> Iterator[None]:
+        """Send what may take long, from a thread and over a connection of its own. Yields while it goes on; closing
+        the iterator breaks it off.
+
+        Raises:
+            OSError: the pieces could not be read here.
+        """
         trouble: list[Exception] = []
         stopped = threading.Event()
 
-        def pieces() -> Iterator[bytes]:
+        def checked() -> Iterator[bytes]:
             try:
-                for piece in archive:
+                for piece in pieces:
                     if stopped.is_set():
                         raise OSError("stopped")
                     yield piece
@@ -399,13 +437,11 @@ class Engine:
                 trouble.append(error)
                 raise
 
-        def send() -> None:
+        def work() -> None:
             api = self._client(LOAD_LIMIT)
             try:
-                with self._errors("load"):
-                    for line in api.load_image(pieces(), quiet=True):
-                        if isinstance(line, dict) and "error" in line:
-                            raise Refused("load", 500, str(line["error"]))
+                with self._errors(name):
+                    send(api, checked())
             except EngineGone:
                 if trouble:  # it was our own end that failed
                     raise trouble[0] from None
@@ -413,7 +449,7 @@ class Engine:
             finally:
                 api.close()
 
-        for _done in _followed(send, LOAD_LIMIT, "load", stopped.set):
+        for _done in _followed(work, LOAD_LIMIT, name, stopped.set):
             yield None
 
     def build(self, dockerfile: str, tag: str, labels: Mapping[str, str]) -> Iterator[str]:

@@ -62,6 +62,7 @@ def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
         image_id=raw.get("Image", ""),
         image=config.get("Image", ""),
         running=bool((raw.get("State") or {}).get("Running")),
+        paused=bool((raw.get("State") or {}).get("Paused")),
         labels=config.get("Labels") or {},
         mounts=tuple(sorted(map(_mount, raw.get("Mounts") or ()), key=lambda mount: mount.target)),
         named_sources=frozenset(named),
@@ -124,6 +125,7 @@ def image(raw: dict[str, Any]) -> ImageView:
         layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
         size=int(raw.get("Size") or 0),
         architecture=raw.get("Architecture", ""),
+        volumes=tuple(sorted((raw.get("Config") or {}).get("Volumes") or ())),
     )
 
 

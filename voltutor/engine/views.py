@@ -48,6 +48,7 @@ class ContainerView:
     finished: str = ""
     auto_remove: bool = False
     by_mount: frozenset[str] = frozenset()
+    paused: bool = False
 
     def mount(self, target: str) -> MountView | None:
         """The mount that covers exactly this path, if any."""
@@ -79,7 +80,8 @@ class LayerView:
 
 @dataclass(frozen=True)
 class ImageView:
-    """An image as inspected; `layers` are its diff ids, lowest first; size in bytes."""
+    """An image as inspected; `layers` are its diff ids, lowest first; size in bytes; `volumes` are the folders that
+    its config declares (VOLUME)."""
 
     id: str
     tags: tuple[str, ...]
@@ -87,6 +89,7 @@ class ImageView:
     layers: tuple[str, ...]
     size: int
     architecture: str = ""
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,12 @@ from voltutor.images.recipe import (
     extended,
     lab,
 )
+from voltutor.images.store import DATA
 from voltutor.images.web import ANSWERS, LISTED, NOTES, PAGE, SOCKETS
 
 __all__ = [
     "ANSWERS",
+    "DATA",
     "LAB_IMAGES",
     "LISTED",
     "MIB",

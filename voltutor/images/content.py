@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from voltutor.images.programs import NGINX, REDIS
+from voltutor.images.store import DATA, STORE_FILES
 from voltutor.images.web import WEB_FILES
 
 MIB = 1 << 20
@@ -106,7 +107,9 @@ class LabImage:
         seeds: random files by size in MiB: how many of each.
         trees: trees of 2,000 small files.
         programs: what it has besides the lab's, such as Redis.
+        volumes: the folders that it declares as VOLUME.
         stop_signal: what ends its program in an orderly way, where it isn't TERM.
+        command: what it runs.
         files: path to mode and content, of the layer of this title.
         log: values of an append-only file for Redis; 0 for none.
     """
@@ -115,7 +118,9 @@ class LabImage:
     seeds: Mapping[int, int] = field(default_factory=dict)
     trees: int = 0
     programs: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     stop_signal: str = ""
+    command: str = "stay"
     title: str = ""
     files: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
     log: int = 0
@@ -142,6 +147,14 @@ LAB_IMAGES: Mapping[str, LabImage] = {
         stop_signal="SIGQUIT",  # nginx then answers what is under way (nginx.org, "Controlling nginx")
         title="a page, and nginx's configuration",
         files=WEB_FILES,
+    ),
+    "store": LabImage(
+        "voltutor/store",
+        programs=REDIS,
+        volumes=(DATA,),
+        command="store",
+        title="Redis's configuration, and what starts and asks it",
+        files=STORE_FILES,
     ),
 }
 """The lab images by key."""

@@ -27,7 +27,7 @@ RECIPE_LABEL = "io.voltutor.recipe"
 
 STAY = b"""#!/bin/sh
 # Keeps a container running until it is told to stop; busybox's sleep as process 1 would ignore TERM.
-trap 'exit 0' TERM INT
+trap 'exit 0' TERM INT QUIT
 while :; do sleep 3600 & wait $!; done
 """
 
@@ -116,7 +116,9 @@ class Recipe:
     architecture: str
     data_bytes: int = 0
     tagged: str = ""
+    volumes: tuple[str, ...] = ()
     stop_signal: str = ""
+    command: str = "stay"
 
     def named(self, tag: str) -> Recipe:
         """The same image under another name; its hash stays."""
@@ -125,8 +127,14 @@ class Recipe:
     @cached_property
     def hash(self) -> str:
         """Over everything that goes in; the same recipe on the same programs has the same hash."""
-        lines = [self.repository, self.architecture, *(layer.identity for layer in self.layers)]
+        lines = [
+            self.repository,
+            self.architecture,
+            *(layer.identity for layer in self.layers),
+            *self.volumes,
+        ]
         lines += [self.stop_signal] if self.stop_signal else []
+        lines += [self.command] if self.command != "stay" else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
@@ -144,9 +152,10 @@ class Recipe:
             "created": created,
             "config": {
                 "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
-                "Cmd": ["stay"],
+                "Cmd": [self.command],
                 "WorkingDir": "/",
                 "Labels": {RECIPE_LABEL: self.hash},
+                **({"Volumes": {path: {} for path in self.volumes}} if self.volumes else {}),
                 **({"StopSignal": self.stop_signal} if self.stop_signal else {}),
             },
             "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
@@ -193,6 +202,8 @@ def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
     if image.files:
         entries = [Entry(path, mode, content) for path, (mode, content) in image.files.items()]
         layers.append(Layer(image.title, _with_folders(entries)))
+    if image.volumes:
+        layers.append(Layer("where data belong", tuple(Entry(path, 0o755) for path in image.volumes)))
     if image.seeds:
         seeds = [
             Entry(seed_path(size, index), 0o644, SeedFile(size * MIB, index))
@@ -219,7 +230,9 @@ def extended(base: Recipe, image: LabImage, programs: Programs) -> Recipe:
         repository=image.repository,
         layers=tuple(layers),
         data_bytes=image.data_bytes,
+        volumes=image.volumes,
         stop_signal=image.stop_signal,
+        command=image.command,
     )
 
 
@@ -256,8 +269,9 @@ def dockerfile(image: LabImage) -> str:
         lines.append(
             f"RUN mkdir -p {Path(path).parent} && printf '%b' '{_quoted(content)}' > {path} && chmod {mode:o} {path}"
         )
+    lines += [f"VOLUME {path}" for path in image.volumes]
     lines += [f"STOPSIGNAL {image.stop_signal}"] if image.stop_signal else []
-    return "\n".join([*lines, 'CMD ["stay"]']) + "\n"
+    return "\n".join([*lines, f'CMD ["{image.command}"]']) + "\n"
 
 
 def _package(image: LabImage) -> str:

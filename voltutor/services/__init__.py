@@ -1,7 +1,12 @@
-"""Services of containers: a stateless one, whose replicas come and go behind a balancer."""
+"""Services of containers: a stateless one, whose replicas come and go behind a balancer, and a stateful one, whose
+data are saved and restored."""
 
 from voltutor.services.answers import Answer, parse, spread
+from voltutor.services.backup import About, BadBackup, Manifest, chunks, read_manifest, verify, write
+from voltutor.services.deploy import Deploy
+from voltutor.services.saving import Backup, Saved, backup_path, backups, recover
 from voltutor.services.scaling import Scaler
+from voltutor.services.stateful import SIZE_LABEL, Room, Store, declared, look_at, used, volume_of
 from voltutor.services.web import (
     MOST,
     Heal,
@@ -19,19 +24,39 @@ from voltutor.services.web import (
 
 __all__ = [
     "MOST",
+    "SIZE_LABEL",
+    "About",
     "Answer",
+    "Backup",
+    "BadBackup",
+    "Deploy",
     "Heal",
     "Load",
+    "Manifest",
+    "Room",
     "SaveLog",
+    "Saved",
     "Scale",
     "ScaleByLoad",
     "Scaler",
     "Service",
+    "Store",
     "answers",
+    "backup_path",
+    "backups",
+    "chunks",
+    "declared",
     "front",
     "look",
+    "look_at",
     "parse",
+    "read_manifest",
+    "recover",
     "replica",
     "spread",
     "under_way",
+    "used",
+    "verify",
+    "volume_of",
+    "write",
 ]

@@ -12,11 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
-from voltutor.images import ANSWERS, LISTED, SOCKETS
+from voltutor.images import ANSWERS, LISTED, NOTES, SOCKETS
 from voltutor.services.answers import Answer, parse
 from voltutor.services.scaling import Scaler
 from voltutor.session import Bench, Command, Exec, Progress, Remove, Run, Stop
@@ -159,12 +159,12 @@ class SaveLog:
         yield Progress(tr(_("kept: {n} lines of {name}"), n=said.count(b"\n"), name=name))
 
 
-def _scaling(bench: Bench, now: Service, wanted: int) -> tuple[list[Command], Service]:
+def _scaling(bench: Bench, now: Service, wanted: int, notes: str = "") -> tuple[list[Command], Service]:
     """The commands that make it as many as wanted: first who comes, then the balancer's list, then who goes, so that
     no request is given to one that isn't there."""
     come, go, after = now.scaled(wanted)
     name = now.name
-    commands: list[Command] = [_replica(name, number) for number in come]
+    commands: list[Command] = [_replica(name, number, notes) for number in come]
     names = tuple(replica(name, number) for number in after.listed)
     if now.stopped_front:
         commands.append(Remove(front(name)))
@@ -181,9 +181,20 @@ def _scaling(bench: Bench, now: Service, wanted: int) -> tuple[list[Command], Se
     return commands, after
 
 
-def _replica(service: str, number: int) -> Run:
+def _refuse_stateful(bench: Bench, service: str) -> None:
+    """Only a stateful service has a container of the service's own name."""
+    if bench.container(service):
+        raise VoltutorError(
+            _("`{service}` is stateful: it has one instance, and is scaled neither by hand nor by load."),
+            _("Two instances on one volume would each write over what the other one wrote."),
+            service=bench.names(service),
+        )
+
+
+def _replica(service: str, number: int, notes: str = "") -> Run:
     name = replica(service, number)
-    return Run(name, "web", ("replica", name), (Mount(SOCKETS, f"{service}-sockets"),))
+    mounts = (Mount(SOCKETS, f"{service}-sockets"), *((Mount(NOTES, notes),) if notes else ()))
+    return Run(name, "web", ("replica", name), mounts)
 
 
 def _balancer(service: str, command: tuple[str, ...]) -> Run:
@@ -194,11 +205,12 @@ class _Plan:
     """A command that is several others, which depend on how the service looks just now."""
 
     service: str
+    notes: str = ""
 
     @property
     def parts(self) -> tuple[Run, ...]:
         """All containers that it may make."""
-        some = (_replica(self.service, number) for number in range(1, MOST + 1))
+        some = (_replica(self.service, number, self.notes) for number in range(1, MOST + 1))
         return (_balancer(self.service, ()), *some)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
@@ -222,10 +234,14 @@ class _Plan:
 class Scale(_Plan):
     """Make a stateless service have so many replicas, all alive; one that isn't there yet comes to be, one that was
     lost is replaced. Requests that are under way are answered first, and what a replica has said is kept.
+
+    Attributes:
+        notes: the logical name of a volume that new replicas share at NOTES; none where empty.
     """
 
     service: str
     replicas: int
+    notes: str = ""
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """Who comes, the balancer's list, who goes.
@@ -240,19 +256,21 @@ class Scale(_Plan):
                 n=self.replicas,
                 most=MOST,
             )
-        return _scaling(bench, look(bench, self.service), self.replicas)[0]
+        _refuse_stateful(bench, self.service)
+        return _scaling(bench, look(bench, self.service), self.replicas, self.notes)[0]
 
 
 @dataclass(frozen=True)
 class Heal(_Plan):
-    """Replace the replicas that should run and don't."""
+    """Replace the replicas that should run and don't; `notes` as for `Scale`."""
 
     service: str
+    notes: str = ""
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """As for scaling to as many as there should be."""
         now = look(bench, self.service)
-        return _scaling(bench, now, len(now.listed))[0] if now.lost else []
+        return _scaling(bench, now, len(now.listed), self.notes)[0] if now.lost else []
 
 
 def load_line(bench: Bench, requests: int, clients: int, path: str) -> str:
@@ -308,9 +326,11 @@ class ScaleByLoad(_Plan):
     requests: int = 60
     each: float = 2.0
     most: int = 3
+    notes: str = field(default="", init=False)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """What one would do by hand, who knows what comes: scale up, load it, scale down."""
+        _refuse_stateful(bench, self.service)
         now = look(bench, self.service)
         up, then = _scaling(bench, now, self.most)
         down, _then = _scaling(bench, then, 1)

@@ -95,6 +95,7 @@ class Bench:
         self.names = Names(engine, self.session.journal, self.session.id)
         self._sources: dict[str, images.Recipe | _Built] = {}
         self._capabilities: dict[str, Capability] = {}
+        self._left: set[str] = set()
 
     def capability(self, name: str) -> Capability:
         """Whether the engine can do something, such as `reflink`; tried once, then remembered."""
@@ -259,14 +260,18 @@ class Bench:
         try:
             yield self._start(replace(spec, **options))  # type: ignore[arg-type]
         finally:
+            self._left.add(name)
             with contextlib.suppress(NotFound):
                 self.engine.remove_container(name, force=True, volumes=True)
             self.session.journal.release("container", name)
+            self._left.discard(name)
 
     def sweep_trials(self) -> None:
-        """Remove the scratch containers and volumes of processes that ended before they could do it."""
+        """Remove the scratch containers and volumes of processes that ended before they could do it, and those that
+        this one could not remove since the engine had gone."""
         state = self.session.journal.state()
-        dead = [r for r in state.reserved.values() if r.step.startswith(PROCESS) and not _alive(r.step)]
+        used_once = [r for r in state.reserved.values() if r.step.startswith(PROCESS)]
+        dead = [r for r in used_once if r.name in self._left or not _alive(r.step)]
         for reservation in sorted(dead, key=lambda r: r.kind):  # a container before the volume that it uses
             name = reservation.name
             with contextlib.suppress(NotFound):
@@ -279,6 +284,7 @@ class Bench:
                     if volume and labelled(volume.labels, self.session.id, self.session.home):
                         self.engine.remove_volume(name)
             self.session.journal.release(reservation.kind, name)
+            self._left.discard(name)
 
     def note_mounts(self, ref: str) -> None:
         """Journal the anonymous volumes of one of our containers: Docker's labels don't say whose they are."""
@@ -383,9 +389,45 @@ class Bench:
         try:
             yield fresh
         finally:
-            with contextlib.suppress(NotFound):
-                self.engine.remove_volume(fresh)
-            self.session.journal.release("volume", fresh)
+            self._discard_volume(fresh)
+
+    def _discard_volume(self, name: str) -> None:
+        self._left.add(name)
+        with contextlib.suppress(NotFound):
+            self.engine.remove_volume(name)
+        self.session.journal.release("volume", name)
+        self._left.discard(name)
+
+    @contextlib.contextmanager
+    def new_volume(
+        self,
+        logical: str,
+        options: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
+        """A volume that is new, and bears its logical name only when the block has ended well; its name.
+
+        One line of the journal makes it count. Until then what bore the logical name does so still, and the new one
+        goes with a failure, or with the next `sweep_trials` where nobody was left to remove it.
+
+        Raises:
+            NameTaken: somebody else's volume bears the name.
+        """
+        known = self.session.journal.state().name_of("volume", logical)
+        free = known is not None and self.names.free("volume", known)
+        name = known if known and free else self.names.fresh(logical, "volume")
+        self.session.journal.reserve(Reservation("volume", name, name, f"{PROCESS}{os.getpid()}"))
+        try:
+            self._volume(name, options, labels)
+            yield name
+        except NameTaken:
+            self.session.journal.release("volume", name)
+            raise
+        except BaseException:
+            self._discard_volume(name)
+            raise
+        self.session.journal.reserve(Reservation("volume", name, logical))
+        self.session.journal.meet("volume", name)
 
     def left_behind(self, logical: str) -> list[str]:
         """The anonymous volumes that came with the container of a logical name, where that has gone and they have

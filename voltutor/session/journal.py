@@ -47,9 +47,9 @@ class JournalState:
     met: frozenset[tuple[Kind, str]] = frozenset()
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
-        """The name that is reserved for a logical name."""
-        found = (r.name for r in self.reserved.values() if r.kind == kind and r.logical == logical)
-        return next(found, None)
+        """The name that is reserved for a logical name; where there are several, the last."""
+        found = [r.name for r in self.reserved.values() if r.kind == kind and r.logical == logical]
+        return found[-1] if found else None
 
     @property
     def empty(self) -> bool:
@@ -146,6 +146,7 @@ def _fold(text: str) -> JournalState:
             key = (kind, name)
             match record["op"]:
                 case "reserve":
+                    reserved.pop(key, None)  # what is reserved again is the last
                     reserved[key] = Reservation(kind, name, record["logical"], record.get("step", ""))
                 case "made":
                     made[key] = record["id"]
