@@ -174,12 +174,18 @@ def test_scratch_containers_and_volumes_leave_nothing(bench: Bench, engine: Engi
 def test_a_new_volume_counts_only_when_its_block_has_ended_well(bench: Bench, engine: Engine) -> None:
     bench.create_volume("data")
     old = bench.names("data", "volume")
-    with pytest.raises(RuntimeError), bench.new_volume("data") as half:
-        assert half != old
-        assert engine.volume(half) is not None
-        assert bench.names("data", "volume") == old
-        raise RuntimeError
-    assert engine.volume(half) is None
+    halves: list[str] = []
+
+    def fail() -> None:
+        with bench.new_volume("data") as half:
+            halves.append(half)
+            assert engine.volume(half) is not None
+            assert bench.names("data", "volume") == old != half
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert engine.volume(halves[0]) is None
     assert bench.names("data", "volume") == old
     with bench.new_volume("data", labels={"a": "b"}) as new:
         pass

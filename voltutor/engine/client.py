@@ -155,6 +155,11 @@ class Engine:
         """The ids of all containers, running or not."""
         return [item["Id"] for item in self._api.containers(all=True)]
 
+    @_call
+    def container_names(self) -> list[str]:
+        """The names of all containers, running or not."""
+        return [name.lstrip("/") for item in self._api.containers(all=True) for name in item["Names"]]
+
     def container(self, ref: str) -> ContainerView | None:
         """The container of this name or id, or None."""
         found = self._inspect_container(ref)

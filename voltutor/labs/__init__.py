@@ -8,6 +8,7 @@ from voltutor.labs.managed_volumes import MANAGED_VOLUMES
 from voltutor.labs.removing import REMOVING
 from voltutor.labs.rescue import RESCUE_LAB
 from voltutor.labs.start_here import START_HERE
+from voltutor.labs.stateless_and_stateful import STATELESS_AND_STATEFUL
 from voltutor.labs.what_a_volume_is_for import WHAT_A_VOLUME_IS_FOR
 from voltutor.labs.what_it_costs import WHAT_IT_COSTS
 from voltutor.lessons import Lab
@@ -23,6 +24,7 @@ LABS: dict[str, Lab] = {
         MANAGED_VOLUMES,
         DATA_CONTAINERS,
         WHAT_IT_COSTS,
+        STATELESS_AND_STATEFUL,
         REMOVING,
         RESCUE_LAB,
     )

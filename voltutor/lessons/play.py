@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from voltutor.engine import Conflict, EngineError, NotFound
 from voltutor.lessons.step import Lab, Step
@@ -26,13 +27,27 @@ from voltutor.session import (
 )
 from voltutor.text import _, tr
 
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A command that can tell whether what it brings about is there, and that a reset takes back."""
+
+    def done(self, bench: Bench) -> bool:
+        """Whether it is there."""
+
+    def undo(self, bench: Bench) -> None:
+        """Take back what is not on the engine, such as a file; what is on the engine goes by its name."""
+
+
 GOING_LIMIT = 5.0
 """Seconds that an engine may take to remove a container that removes itself."""
 
 
 def _preparation(step: Step, bench: Bench) -> list[Command]:
+    given_names = {part.name for part in _parts(step.given) if isinstance(part, Run)}
+    ours = [command for command in step.solution if isinstance(command, Run) and _our(command, bench)]
     again = [
-        Remove(command.name) for command in step.solution if isinstance(command, Run) and _our(command, bench)
+        Remove(name) for name in dict.fromkeys(command.name for command in ours) if name not in given_names
     ]
     left = _left_as_given(step, bench)
     given = [
@@ -66,6 +81,8 @@ def _volume_stands(command: Run, mount: Mount | Bind, bench: Bench) -> bool:
 
 def _lacking(command: Command, bench: Bench) -> Command | None:
     """What brings about what is given: the command itself, a start where it has only stopped, or nothing."""
+    if isinstance(command, Lasting):
+        return None if command.done(bench) else command
     if isinstance(command, CreateVolume):
         return None if bench.volume(command.name) else command
     view = bench.container(command.name) if isinstance(command, Run) else None
@@ -125,11 +142,14 @@ def lay_out(step: Step, bench: Bench) -> None:
                 file.write(content.replace("{n}", str(bench.number)))
 
 
+def _parts(commands: Sequence[Command]) -> list[Command]:
+    """The commands; of one that is several at once, its parts."""
+    return [part for command in commands for part in getattr(command, "parts", (command,))]
+
+
 def _commands(step: Step) -> list[Command]:
-    """What is given and done; of a scene that is set at once, its parts."""
-    return [
-        part for command in (*step.given, *step.solution) for part in getattr(command, "parts", (command,))
-    ]
+    """What is given and done."""
+    return _parts([*step.given, *step.solution])
 
 
 def names_of(step: Step) -> list[str]:
@@ -246,6 +266,9 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
         bench.session.journal.gone("image", name)
     if step.measures:
         bench.result_path(step.measures).unlink(missing_ok=True)
+    for command in (*step.given, *step.solution):
+        if isinstance(command, Lasting):
+            command.undo(bench)
     for name, content in step.files.items():
         if content is None:
             shutil.rmtree(bench.files / name, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Services of containers: a stateless one, whose replicas come and go behind a balancer, and a stateful one, whose
 data are saved and restored."""
 
+from voltutor.services.all import stateful, stateless
 from voltutor.services.answers import Answer, parse, spread
 from voltutor.services.backup import About, BadBackup, Manifest, chunks, read_manifest, verify, write
 from voltutor.services.deploy import Deploy
@@ -54,6 +55,8 @@ __all__ = [
     "recover",
     "replica",
     "spread",
+    "stateful",
+    "stateless",
     "under_way",
     "used",
     "verify",

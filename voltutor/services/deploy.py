@@ -65,6 +65,14 @@ class Deploy:
             ]
         return ["sh", "-c", "\n".join([*lines, bench.line(run)])]
 
+    def done(self, bench: Bench) -> bool:
+        """Whether it runs."""
+        store = look_at(bench, self.service)
+        return store is not None and store.running
+
+    def undo(self, bench: Bench) -> None:
+        """All of it is on the engine."""
+
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Begin it.
 
@@ -83,7 +91,7 @@ class Deploy:
             yield from volume.perform(bench)
         yield from run.perform(bench)
         if store := look_at(bench, self.service):
-            yield Progress(tr(store.room.value, size=size_text(self.size)))
+            yield Progress(store.room.said(self.size))
 
     def _refuse(self, bench: Bench) -> None:
         if self.size <= 0:

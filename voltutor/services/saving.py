@@ -198,6 +198,14 @@ class Backup:
         ]
         return ["sh", "-c", "\n".join(lines)]
 
+    def done(self, bench: Bench) -> bool:
+        """Whether a file of this name is there."""
+        return backup_path(bench, self.name).exists()
+
+    def undo(self, bench: Bench) -> None:
+        """Remove the file."""
+        backup_path(bench, self.name).unlink(missing_ok=True)
+
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Save it.
 
@@ -212,7 +220,7 @@ class Backup:
                 _("Only a stateful service has backups; begin one first."),
                 service=bench.names(self.service),
             )
-        if backup_path(bench, self.name).exists():
+        if self.done(bench):
             raise VoltutorError(
                 _("There is a backup named {name} already."), _("Take another name."), name=self.name
             )

@@ -326,7 +326,7 @@ class ScaleByLoad(_Plan):
     requests: int = 60
     each: float = 2.0
     most: int = 3
-    notes: str = field(default="", init=False)
+    notes: str = field(default="", init=False, repr=False)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
         """What one would do by hand, who knows what comes: scale up, load it, scale down."""

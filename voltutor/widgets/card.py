@@ -14,10 +14,14 @@ from typing import Any
 import anywidget
 import traitlets
 
+from voltutor.images import MIB
 from voltutor.lessons import Lab, Step
+from voltutor.text import _, tr
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.services import ServicesController
 from voltutor.widgets.volumes import VolumesController
+from voltutor.widgets.worker import Worker
 from voltutor.widgets.workplace import Workplace
 
 HERE = Path(__file__).parent
@@ -27,6 +31,9 @@ def _script(name: str) -> str:
     """A view's script behind what all views share: a module can't import another one without a server for it."""
     return (HERE / "common.js").read_text(encoding="utf-8") + (HERE / name).read_text(encoding="utf-8")
 
+
+HANDED_OUT_AT_MOST = 64 * MIB
+"""Bytes of a backup that go through the notebook's connection."""
 
 BEAT = 2.0
 """Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
@@ -40,9 +47,7 @@ class Controlled(anywidget.AnyWidget):
 
     def __init__(
         self,
-        make: Callable[
-            [Callable[[dict[str, Any]], None]], Controller | MeasuringController | VolumesController
-        ],
+        make: Callable[[Callable[[dict[str, Any]], None]], Controller | Worker],
     ) -> None:
         super().__init__()
         self._done: deque[str] = deque(maxlen=100)
@@ -89,6 +94,41 @@ class VolumesView(Controlled):
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: VolumesController(workplace, show))
+
+
+class ServicesView(Controlled):
+    """The view of the panel of services."""
+
+    _esm = _script("services.js")
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._services: ServicesController | None = None
+
+        def make(show: Callable[[dict[str, Any]], None]) -> ServicesController:
+            self._services = ServicesController(workplace, show)
+            return self._services
+
+        super().__init__(make)
+
+    def _clicked(self, widget: Any, content: Any, buffers: Any) -> None:
+        super()._clicked(widget, content, buffers)
+        if isinstance(content, dict) and content.get("action") == "download" and self._services:
+            self._hand_out(self._services, content.get("value"))
+
+    def _hand_out(self, services: ServicesController, name: Any) -> None:
+        """A backup as bytes to the browser; one that is too large for that is told by its path."""
+        path = services.file(name)
+        if path is None:
+            return
+        try:
+            if path.stat().st_size > HANDED_OUT_AT_MOST:
+                services.told(tr(_("{path} is too large for the browser; copy it from there."), path=path))
+                services.show()
+            else:
+                self.send({"file": path.name}, [path.read_bytes()])
+        except OSError as error:
+            services.told(tr(_("{path} can't be read: {detail}."), path=path, detail=error.strerror))
+            services.show()
 
 
 class _Heart:

@@ -10,11 +10,19 @@ from voltutor.lessons import Lab
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.badge import BadgeView
-from voltutor.widgets.card import CardView, PanelView, VolumesView
+from voltutor.widgets.card import CardView, PanelView, ServicesView, VolumesView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.overview import forms_html, map_html, traces_html
-from voltutor.widgets.static import badge_html, card_html, forest_html, style, volumes_html
+from voltutor.widgets.services import ServicesController
+from voltutor.widgets.static import (
+    badge_html,
+    card_html,
+    forest_html,
+    services_html,
+    style,
+    volumes_html,
+)
 from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.workplace import Workplace, headless
 
@@ -50,6 +58,7 @@ class LabView:
         self._badge: BadgeView | None = None
         self._panel: PanelView | None = None
         self._volumes: VolumesView | None = None
+        self._services: ServicesView | None = None
 
     @property
     def bench(self) -> Bench:
@@ -108,6 +117,16 @@ class LabView:
         if self._volumes is None:
             self._volumes = VolumesView(self._workplace)
         return self._volumes
+
+    def services(self) -> Any:
+        """The session's services: replicas and their requests, volumes, backups. Without a browser, as tables."""
+        if headless():
+            return StaticCard(
+                services_html(ServicesController(self._workplace, lambda _view: None)), "services"
+            )
+        if self._services is None:
+            self._services = ServicesView(self._workplace)
+        return self._services
 
     def _played(self, id: str) -> StaticCard:  # noqa: A002
         """Play the reference solution: nobody guesses; the cell waits, so that its output holds the result."""

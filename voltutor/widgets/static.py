@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.services import ServicesController
 from voltutor.widgets.volumes import VolumesController
 
 CSS = Path(__file__).with_name("card.css")
@@ -110,6 +111,59 @@ def volumes_html(controller: VolumesController) -> str:
     shown = f'<div class="vt-wide">{table(view["heads"], rows)}</div>'
     body = shown if rows else f"<p>{escape(view['labels']['none'])}</p>"
     return style() + section(view["labels"]["title"], body)
+
+
+def services_html(controller: ServicesController) -> str:
+    """The services and the backups, as tables."""
+    controller.act("look").wait(30)
+    view = controller.view()
+    labels = view["labels"]
+    marks = {"": "·", "answered": "●", "failed": "✕", "passed-on": "○"}
+    rows = [
+        [
+            f"<code>{escape(row['name'])}</code>",
+            f'<span class="vt-whole">{"".join(marks[dot] for dot in row["dots"])}</span>',
+            str(row["answered"]),
+            str(row["failed"]),
+            escape(row["state"]),
+        ]
+        for row in view["replicas"]
+    ]
+    heads = (
+        labels["replica"],
+        labels["last"].format(**view),
+        labels["answered"],
+        labels["failed"],
+        labels["state"],
+    )
+    stores = [[escape(store[key]) for key in ("name", "volume", "text", "room")] for store in view["stores"]]
+    kept = [
+        [escape(saved["trouble"] or saved[key]) if key == "when" else escape(saved[key]) for key in _SAVED]
+        for saved in view["backups"]
+    ]
+    parts = (
+        (f"{labels['stateless']}: {view['service']}", heads, rows, labels["none"]),
+        (
+            labels["stateful"],
+            (labels["service"], labels["volume"], labels["held"], ""),
+            stores,
+            labels["no-stores"],
+        ),
+        (
+            labels["backups"],
+            tuple(labels[key] for key in ("backups", "from", "when", "size")),
+            kept,
+            labels["no-backups"],
+        ),
+    )
+    body = ""
+    for title, columns, cells, none in parts:
+        shown = f'<div class="vt-wide">{table(columns, cells)}</div>' if cells else f"<p>{escape(none)}</p>"
+        body += f"<h4>{escape(title)}</h4>{shown}"
+    return style() + section(labels["title"], body)
+
+
+_SAVED = ("name", "service", "when", "size")
 
 
 def forest_html(controller: MeasuringController) -> str:

@@ -81,6 +81,7 @@ _MODULES = {
     "voltutor.labs.common": ("RunOnOrphan",),
     "voltutor.labs.sweeping": ("PruneVolumes", "RemoveDangling", "RemoveOrphan"),
     "voltutor.labs.rescue": ("Restore",),
+    "voltutor.services": ("Backup", "Deploy", "Heal", "Load", "Scale", "ScaleByLoad"),
     "voltutor.measure": ("Measure", "place", "workload"),
 }
 

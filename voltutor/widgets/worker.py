@@ -31,6 +31,10 @@ class Worker:
         self._queue: queue.Queue[tuple[str, Any, threading.Event]] = queue.Queue()
         self._looking = threading.Event()
 
+    def act(self, action: str, value: Any = None) -> threading.Event:
+        """Ask for an action; the event is set when it is done, or was dropped."""
+        raise NotImplementedError
+
     def begin(self, name: str) -> None:
         """Publish the first view, look once, and work from now on."""
         self.show()
