@@ -94,7 +94,8 @@ def test_stateful_services_are_saved_and_restored_to_new_ones(
     (store,) = view["stores"]
     assert store["name"] == "guestbook"
     assert store["text"].endswith("/ 32.0 MiB")
-    assert "watched and not enforced" in store["room"]
+    assert store["limit"] == "watched"
+    assert "watched and not enforced" in view["rooms"][0]
     assert 0 < store["share"] < 0.1
     view = act(panel, "save", "guestbook")
     assert [saved["name"] for saved in view["backups"]] == ["guestbook-1"]

@@ -13,7 +13,7 @@ from voltutor.labs.common import has, shell
 from voltutor.lessons import Choice, Failed, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.services import Backup, Deploy, Store, backup_path, look_at
 from voltutor.session import SIZED, Bench, Exec, Mount, OnHost, Remove, RemoveVolume, Run
-from voltutor.text import _
+from voltutor.text import _, tr
 
 SIZE = 32 * MIB
 
@@ -71,7 +71,7 @@ def signed(bench: Bench) -> Verdict:
     if not told(bench, "guestbook", "ann"):
         return UNSIGNED.seen(**fields(bench))
     size = size_text(store.size)
-    return SIGNED.seen(**fields(bench), volume=store.volume.name, size=size, room=store.room.said(store.size))
+    return SIGNED.seen(**fields(bench), volume=store.volume.name, size=size, room=tr(store.room.value))
 
 
 A_PLACE = Step(

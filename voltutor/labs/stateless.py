@@ -176,6 +176,7 @@ DEAD = Failed(_("`{kiosk2}` is dead, and nobody has taken its place."))
 UNHEARD = Failed(
     _("`{kiosk2}` was replaced, and what it had said went with it: its log was not saved first.")
 )
+SEEN_AGAIN = Failed(_("`{kiosk2}` was replaced, and the note is in {names}: it was written there as well."))
 REPLACED = Passed(
     _("{names} take the requests now. The note is nowhere; what `{kiosk2}` had said is in {log}.")
 )
@@ -197,6 +198,10 @@ def replaced(bench: Bench) -> Verdict:
         return NotAttempted()
     if not log.exists():
         return UNHEARD.seen(**fields(bench))
+    having = [number for number in service.listed if has(bench, replica("kiosk", number), NOTE)]
+    if having:
+        names = (bench.names(replica("kiosk", number)) for number in having)
+        return SEEN_AGAIN.seen(**fields(bench), names=", ".join(names))
     return REPLACED.seen(**fields(bench), names=", ".join(names_of(bench, service)), log=log)
 
 
@@ -223,11 +228,12 @@ LOST_REPLICA = Step(
     wrong={
         WRITTEN: [shell("kiosk-2", f"echo I was here > {NOTE}")],
         DEAD: [Kill("kiosk-2")],
+        SEEN_AGAIN: [shell("kiosk-1", f"echo I was here > {NOTE}"), Kill("kiosk-2"), Heal("kiosk")],
         UNHEARD: [Kill("kiosk-2"), Heal("kiosk"), OnHost("rm -r {files}/logs")],
     },
     files={"logs": None},
     image="web",
-    shows=("kiosk-front", "kiosk-1", "kiosk-3", "kiosk-4"),
+    shows=("kiosk-front", "kiosk-1", "kiosk-2", "kiosk-3", "kiosk-4"),
     explanation=_(
         "While it was dead the balancer gave its requests to the others, and no visitor noticed. The note "
         "lay in its own layer and went with it. A container's log is kept by the engine and goes with "

@@ -91,7 +91,7 @@ class Deploy:
             yield from volume.perform(bench)
         yield from run.perform(bench)
         if store := look_at(bench, self.service):
-            yield Progress(store.room.said(self.size))
+            yield Progress(tr(store.room.value))
 
     def _refuse(self, bench: Bench) -> None:
         if self.size <= 0:

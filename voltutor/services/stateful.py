@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from voltutor.diagrams import size_text
 from voltutor.engine import ContainerView, VolumeView
 from voltutor.errors import VoltutorError
 from voltutor.images import LAB_IMAGES
 from voltutor.session import Bench
-from voltutor.text import _, tr
+from voltutor.text import _
 
 SIZE_LABEL = "io.voltutor.size"
 """On a service's volume: how many bytes it was given."""
@@ -23,12 +22,8 @@ SIZE_LABEL = "io.voltutor.size"
 class Room(Enum):
     """How a volume's size is kept to."""
 
-    MEMORY = _("{size} are enforced: it is a tmpfs, and empty again once nobody runs on it.")
-    WATCHED = _("{size} are watched and not enforced: Docker has no size for a folder on its disk.")
-
-    def said(self, size: int) -> str:
-        """In words, for so many bytes."""
-        return tr(self.value, size=size_text(size))
+    MEMORY = _("Its size is enforced: it is a tmpfs, and empty again once nobody runs on it.")
+    WATCHED = _("Its size is watched and not enforced: Docker has no limit for a folder on its disk.")
 
 
 @dataclass(frozen=True)

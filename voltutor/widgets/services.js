@@ -82,14 +82,14 @@ function render({ model, el }) {
     choose.value = view.service;
     choose.disabled = !idle || off;
     const rows = view.replicas.map((each) => element("tr", { class: each.alive ? "" : "vt-away" },
-      element("th", { scope: "row" }, element("code", {}, each.name)), element("td", {}, lane(each, view)),
-      ...cells(each.answered, each.failed, each.state),
+      element("th", { scope: "row" }, element("code", {}, each.name)),
       element("td", {}, ...(each.alive ? [button(`kill-${each.number}`, labels.kill, "kill", each.number, {
         off: off || !(idle || view.sending), kind: "vt-quiet", label: filled(labels["kill-name"], each),
-      })] : []))));
+      })] : [])),
+      element("td", {}, lane(each, view)), ...cells(each.answered, each.failed, each.state)));
     return [
       element("div", { class: "vt-part-head" }, head, choose),
-      table([labels.replica, filled(labels.last, view), labels.answered, labels.failed, labels.state, ""], rows, labels.stateless),
+      table([labels.replica, "", filled(labels.last, view), labels.answered, labels.failed, labels.state], rows, labels.stateless),
       element("p", { class: "vt-key" }, labels.key)];
   });
 
@@ -113,14 +113,15 @@ function render({ model, el }) {
     if (!view.stores.length) return [head, element("p", { class: "vt-waits" }, labels["no-stores"])];
     const rows = view.stores.map((each) => element("tr", {},
       element("th", { scope: "row" }, element("code", {}, each.name)),
-      element("td", {}, element("code", {}, each.volume)),
-      element("td", {}, element("meter", {
-        min: 0, max: 1, high: 0.9, value: each.share, "aria-label": `${each.name}: ${each.text}`,
-      }), " ", each.text, element("span", { class: "vt-room" }, each.room)),
       element("td", {}, button(`save-${each.name}`, labels.save, "save", each.name, {
         off: off || !idle, kind: "vt-quiet", label: filled(labels["save-name"], each),
-      }))));
-    return [head, table([labels.service, labels.volume, labels.held, ""], rows, labels.stateful)];
+      })),
+      element("td", {}, element("meter", {
+        min: 0, max: 1, high: 0.9, value: each.share, "aria-label": `${each.name}: ${each.text}`,
+      }), " ", each.text),
+      element("td", {}, each.limit), element("td", {}, element("code", {}, each.volume))));
+    return [head, table([labels.service, "", labels.held, labels.limit, labels.volume], rows, labels.stateful),
+      ...view.rooms.map((text) => element("p", { class: "vt-key" }, text))];
   });
 
   const drawKept = drawnFrom(kept, ({ view, idle, asleep: off }) => {
@@ -129,13 +130,12 @@ function render({ model, el }) {
     if (!view.backups.length) return [head, element("p", { class: "vt-waits" }, labels["no-backups"])];
     const rows = view.backups.map((each) => element("tr", { title: each.trouble },
       element("th", { scope: "row" }, element("code", {}, `${each.name}.tar`)),
-      ...cells(each.service, each.trouble || each.when, each.size),
       element("td", {}, button(`get-${each.name}`, labels.download, "download", each.name, {
         off, kind: "vt-quiet", label: filled(labels["download-name"], each),
       }), " ", button(`put-${each.name}`, labels.restore, "restore", each.name, {
         off: off || !idle || Boolean(each.trouble), kind: "vt-quiet", label: filled(labels["restore-name"], each),
-      }))));
-    return [head, table([labels.backups, labels.from, labels.when, labels.size, ""], rows, labels.backups)];
+      })), ...cells(each.service, each.trouble || each.when, each.size)));
+    return [head, table([labels.backup, "", labels.from, labels.when, labels.size], rows, labels.backups)];
   });
 
   function update() {
@@ -150,7 +150,7 @@ function render({ model, el }) {
     const { stores: _stores, backups: _backups, said: _said, trouble: _trouble, ...first } = view;
     drawWeb({ view: first, idle, asleep: off });
     drawRow({ view: first, idle, asleep: off });
-    drawStores({ view: { stores: view.stores, labels: view.labels }, idle, asleep: off });
+    drawStores({ view: { stores: view.stores, rooms: view.rooms, labels: view.labels }, idle, asleep: off });
     drawKept({ view: { backups: view.backups, labels: view.labels }, idle, asleep: off });
     log.textContent = view.said.join("\n");
     log.hidden = !view.said.length;

@@ -21,6 +21,7 @@ from voltutor.services import (
     Deploy,
     Heal,
     Load,
+    Room,
     Saved,
     Scale,
     Service,
@@ -38,7 +39,7 @@ from voltutor.text import _, tr
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
 from voltutor.widgets.workplace import Workplace
 
-SHOWN = 48
+SHOWN = 40
 """Requests that have a dot."""
 
 REQUESTS, CLIENTS = 48, 4
@@ -210,6 +211,7 @@ class ServicesController(Worker):
     def view(self) -> View:
         """The panel as plain data, every text translated."""
         state, bench = self._state, self.workplace.bench
+        rooms = {store.room for store, _held in state.stores if store.size}
         current = next((each for each in state.found if each.name == state.service), None)
         return {
             "engine": bench.engine.info.title if bench else tr(_("No engine yet.")),
@@ -223,6 +225,7 @@ class ServicesController(Worker):
             "requests": len(state.answered),
             "failed": sum(answer.failed for answer in state.answered),
             "stores": [self._store(store, held) for store, held in state.stores],
+            "rooms": [tr(room.value) for room in Room if room in rooms],
             "backups": [_backup(saved) for saved in state.kept],
             "busy": state.busy,
             "sending": self._sending.is_set(),
@@ -265,7 +268,7 @@ class ServicesController(Worker):
             "text": text,
             "share": min(held / store.size, 1.0) if held and store.size else 0.0,
             "over": bool(held and store.size and held > store.size),
-            "room": store.room.said(store.size) if store.size else tr(_("Nobody said how much it may hold.")),
+            "limit": tr(_ROOMS[store.room]) if store.size else tr(_("none")),
             "running": store.running,
         }
 
@@ -297,12 +300,14 @@ def _backup(saved: Saved) -> View:
     }
 
 
+_ROOMS = {Room.MEMORY: _("enforced"), Room.WATCHED: _("watched")}
+
 _LABELS = {
     "title": _("Your services"),
     "stateless": _("Stateless"),
     "stateful": _("Stateful"),
     "backups": _("Backups"),
-    "service": _("Service"),
+    "service": _("service"),
     "none": _("No stateless service yet. Start one here, or in the steps above."),
     "no-stores": _("No stateful service yet: step 5 begins one."),
     "no-backups": _("No backup yet."),
@@ -323,6 +328,8 @@ _LABELS = {
         "{name}: of the last {columns} requests {answered} answered, {failed} not whole, {passed} passed on"
     ),
     "key": _("● answered   ✕ no whole answer   ○ passed on to another replica"),
+    "backup": _("backup"),
+    "limit": _("limit"),
     "volume": _("volume"),
     "held": _("held"),
     "save": _("Save"),

@@ -136,7 +136,7 @@ def services_html(controller: ServicesController) -> str:
         labels["failed"],
         labels["state"],
     )
-    stores = [[escape(store[key]) for key in ("name", "volume", "text", "room")] for store in view["stores"]]
+    stores = [[escape(store[key]) for key in ("name", "volume", "text", "limit")] for store in view["stores"]]
     kept = [
         [escape(saved["trouble"] or saved[key]) if key == "when" else escape(saved[key]) for key in _SAVED]
         for saved in view["backups"]
@@ -145,13 +145,13 @@ def services_html(controller: ServicesController) -> str:
         (f"{labels['stateless']}: {view['service']}", heads, rows, labels["none"]),
         (
             labels["stateful"],
-            (labels["service"], labels["volume"], labels["held"], ""),
+            (labels["service"], labels["volume"], labels["held"], labels["limit"]),
             stores,
             labels["no-stores"],
         ),
         (
             labels["backups"],
-            tuple(labels[key] for key in ("backups", "from", "when", "size")),
+            tuple(labels[key] for key in ("backup", "from", "when", "size")),
             kept,
             labels["no-backups"],
         ),
