@@ -304,10 +304,11 @@ def test(rest: list[str]) -> int:
 
 
 def at_once() -> list[str]:
-    """Two test processes, each with an engine of its own, where the machine can start engines; one otherwise, since
-    two must not share one that was named. A file's tests stay together."""
+    """Several test processes, each with an engine of its own, where the machine can start engines; one otherwise,
+    since two must not share one that was named. One more than there are processors, up to three, since tests of
+    measuring mostly wait for the disk. A file's tests stay together."""
     able = os.name == "posix" and os.geteuid() == 0 and shutil.which("dockerd") and (os.cpu_count() or 1) > 1
-    return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"] if able else []
+    return ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"] if able else []
 
 
 def run(

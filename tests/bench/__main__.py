@@ -24,6 +24,7 @@ import docker
 
 from tests.bench.labs import labs
 from tests.bench.measuring import measuring
+from tests.bench.services import services
 from tests.box import root_archive
 from tests.conftest import sweep
 from tests.dockerd import can_start, dockerd
@@ -236,6 +237,7 @@ def _tell(name: str, ours: list[float], theirs: list[float]) -> None:
 
 def main() -> int:
     """Run all benchmarks."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parsing()
     with tempfile.TemporaryDirectory() as home, engine_url() as url:
         if url is None:
@@ -243,6 +245,7 @@ def main() -> int:
             return 1
         with_engine(url, Path(home))
         measuring(url, Path(home))
+        services(url, Path(home) / "services", interleaved)
         labs(url, Path(home), interleaved)
         with tempfile.TemporaryDirectory(prefix="vt-", dir="/var/tmp") as folder:
             life_cycles(url, Path(folder))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voltutor.services import About, BadBackup, Manifest, chunks, read_manifest, verify, write
+from voltutor.services import About, BadBackup, Manifest, chunks, copy, finish, read_manifest, verify
 
 ABOUT = About("guestbook", "voltutor/store:1", "Docker 20.10", "/data", "2026-01-01T00:00:00+00:00", ("/x",))
 
@@ -24,13 +24,9 @@ ABOUT = About("guestbook", "voltutor/store:1", "Docker 20.10", "/data", "2026-01
 def saved(path: Path, tar: bytes, piece: int = 1000) -> Manifest:
     """A backup of what an engine would have packed, in pieces of this size."""
     with path.open("wb+") as file:
-        work = write(file, (tar[at : at + piece] for at in range(0, len(tar), piece)), ABOUT)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                manifest: Manifest = end.value
-                return manifest
+        for _count in copy(file, (tar[at : at + piece] for at in range(0, len(tar), piece))):
+            pass
+        return finish(file, ABOUT)
 
 
 def packed(**members: bytes | str | None) -> bytes:

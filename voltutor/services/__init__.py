@@ -3,7 +3,7 @@ data are saved and restored."""
 
 from voltutor.services.all import stateful, stateless
 from voltutor.services.answers import Answer, parse, spread
-from voltutor.services.backup import About, BadBackup, Manifest, chunks, read_manifest, verify, write
+from voltutor.services.backup import About, BadBackup, Manifest, chunks, copy, finish, read_manifest, verify
 from voltutor.services.deploy import Deploy
 from voltutor.services.saving import Backup, Saved, backup_path, backups, recover
 from voltutor.services.scaling import Scaler
@@ -46,7 +46,9 @@ __all__ = [
     "backup_path",
     "backups",
     "chunks",
+    "copy",
     "declared",
+    "finish",
     "front",
     "look",
     "look_at",
@@ -61,5 +63,4 @@ __all__ = [
     "used",
     "verify",
     "volume_of",
-    "write",
 ]

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -108,48 +108,33 @@ class Manifest:
         return cls(about, tuple(Entry(**entry) for entry in value["files"]), str(value["frame"]))
 
 
-class _Tee(io.RawIOBase):
-    """A stream of pieces to be read, each of which is written to a file first."""
-
-    def __init__(self, pieces: Iterable[bytes], file: BinaryIO) -> None:
-        self._pieces, self._file = iter(pieces), file
-        self._rest = b""
-        self.count = 0
-
-    def next_piece(self) -> bytes:
-        piece = next(self._pieces, b"")
-        self._file.write(piece)
-        self.count += len(piece)
-        return piece
-
-    def read(self, size: int = -1) -> bytes:
-        self._rest = self._rest or self.next_piece()
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+def copy(file: BinaryIO, pieces: Iterable[bytes]) -> Iterator[int]:
+    """Write down what an engine packed (`docker cp CONTAINER:FOLDER -`); yields the bytes so far."""
+    count = 0
+    for piece in pieces:
+        file.write(piece)
+        count += len(piece)
+        yield count
+    file.flush()
 
 
-def write(file: BinaryIO, pieces: Iterable[bytes], about: About) -> Generator[int, None, Manifest]:
-    """Write what an engine packed (`docker cp CONTAINER:FOLDER -`) and a manifest behind it; yields the bytes so far.
+def finish(file: BinaryIO, about: About) -> Manifest:
+    """Write a manifest behind what was written down; the file is then a backup.
 
     Raises:
         OSError: the engine's tar broke off, or the file can't be written.
     """
-    tee = _Tee(pieces, file)
-    entries: list[Entry] = []
+    file.seek(0)
     try:
-        with tarfile.open(fileobj=tee, mode="r|", bufsize=PIECE) as tar:
-            for member in tar:
-                entries.append(_entry(member, _contents(tar, member)))
-                yield tee.count
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            entries = tuple(_entry(member, _contents(tar, member)) for member in tar)
             end = tar.offset  # where the zeros begin
     except tarfile.TarError as error:
         raise OSError(str(error)) from error
-    while tee.next_piece():
-        yield tee.count
-    if tee.count < end + END:
+    file.seek(end)
+    if file.read(END) != bytes(END):
         raise OSError("the tar has no end")
-    file.flush()
-    manifest = Manifest(about, tuple(entries), _frame(file, end))
+    manifest = Manifest(about, entries, _frame(file, end))
     file.seek(end)
     file.truncate()
     text = manifest.to_json()

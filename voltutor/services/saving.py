@@ -11,14 +11,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from voltutor.diagrams import size_text
 from voltutor.engine import ContainerView, Refused
 from voltutor.errors import VoltutorError
 from voltutor.home import name_new
 from voltutor.images import DATA
-from voltutor.services.backup import About, BadBackup, Manifest, read_manifest, write
+from voltutor.services.backup import About, BadBackup, Manifest, copy, finish, read_manifest
 from voltutor.services.stateful import look_at
 from voltutor.session import Bench, Progress
 from voltutor.text import _, tr
@@ -28,8 +27,6 @@ OUTSIDE = 200
 
 PAUSED, STOPPED, AS_IT_IS = "paused", "stopped", "as-it-is"
 """What is done to a service while it is saved; a half-written backup's name tells it."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -146,29 +143,21 @@ def _saved(
                 raise _CantHold from error
             raise
         try:
-            manifest = yield from _counted(write(file, bench.engine.archive(view.id, about.data), about))
+            for done in copy(file, bench.engine.archive(view.id, about.data)):
+                yield Progress(done=done)
         except BaseException:
             _let_go(bench, view, how)  # where this fails, the file stays, and tells the next one to do it
             half.unlink()
             raise
         _let_go(bench, view, how)
         try:
+            manifest = finish(file, about)
             file.flush()
             os.fsync(file.fileno())
             name_new(half, path)
         finally:
             half.unlink(missing_ok=True)
     return manifest
-
-
-def _counted(work: Generator[int, None, T]) -> Generator[Progress, None, T]:
-    while True:
-        try:
-            done = next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        yield Progress(done=done)
 
 
 def outside(bench: Bench, view: ContainerView, data: str) -> tuple[str, ...]:
