@@ -22,7 +22,19 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "stamp"
-APT = ROOT / "binder" / "apt.txt"
+PACKAGES = {
+    "busybox": "busybox-static",
+    "fio": "fio",
+    "proot": "proot",
+    "redis-check-rdb": "redis-tools",
+    "nginx": "nginx-light",
+}
+"""What the labs' images are made from, and Debian's package of each. Redis's server is one binary under several
+names; redis-tools has it without the service that redis-server would start."""
+
+SERVERS = frozenset({"nginx-light"})
+"""Packages that start a server where they are installed."""
+
 QUIET_AT_MOST = 5.0
 """Seconds after which a silent step says that it still works."""
 
@@ -90,7 +102,7 @@ def look() -> None:
     say(f"venv      {'there' if PYTHON.exists() else 'to be made'}: {VENV}")
     free = shutil.disk_usage(ROOT).free
     say(f"disk      {free / 1e9:.0f} GB free{'' if free > 3e9 else ': the packages and images need about 3'}")
-    for name in ("fio", "busybox", "docker"):
+    for name in ("fio", "busybox", "nginx", "docker"):
         say(f"{name:9} {find(name) or 'not found'}")
     host = os.environ.get("VOLTUTOR_ENGINE") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     state = engine_state(host)
@@ -103,8 +115,10 @@ def look() -> None:
 def find(name: str) -> str | None:
     """A program on PATH, or unpacked under the home."""
     unpacked = home() / "programs" / "root"
-    folders = [str(unpacked / part) for part in ("usr/bin", "bin")]
-    return shutil.which(name, path=os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)]))
+    folders = [str(unpacked / part) for part in ("usr/bin", "bin", "usr/sbin")]
+    # A server's folder is not on everybody's PATH.
+    where = [*folders, os.environ.get("PATH", os.defpath), "/usr/sbin"]
+    return shutil.which(name, path=os.pathsep.join(where))
 
 
 def engine_state(url: str) -> str:
@@ -177,33 +191,33 @@ def packages(extras: str) -> None:
 
 
 def programs() -> list[str]:
-    """fio and busybox for the lab image: by apt as root, else downloaded by apt without root and unpacked
-    under the home. sudo is never run. Returns what is still missing."""
-    wanted = [name for name in ("fio", "busybox") if find(name) is None]
-    if not wanted:
+    """The programs of the lab images: by apt as root, else downloaded by apt without root and unpacked under the
+    home; a server's package always so, since installing it would start the server. sudo is never run. Returns what
+    is still missing."""
+    wanted = [name for name in PACKAGES if find(name) is None]
+    if not set(wanted) - {"proot"}:  # which alone is no reason: where Docker answers nobody needs it
         return []
-    listed = [
-        line.strip() for line in APT.read_text().splitlines() if line.strip() and not line.startswith("#")
-    ]
+    names = ", ".join(wanted)
     if shutil.which("apt-get") is None:
-        say(
-            f"Not found: {', '.join(wanted)}. The engine will build the lab image instead, if it reaches a registry."
-        )
+        say(f"Not found: {names}. The engine will build the lab images instead, if it reaches a registry.")
         return wanted
+    packages = [PACKAGES[name] for name in wanted]
+    installed = [name for name in packages if name not in SERVERS] if os.geteuid() == 0 else []
+    unpacked = [name for name in packages if name not in installed]
     try:
-        if os.geteuid() == 0:
-            say(f"Installing {', '.join(listed)} by apt.")
+        if installed:
+            say(f"Installing {', '.join(installed)} by apt.")
             run(["apt-get", "update", "-qq"])
             run(
-                ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *listed],
+                ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *installed],
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             )
-        else:
-            say(f"Downloading {', '.join(listed)}, to be unpacked under {home()}.")
-            without_root(listed)
+        if unpacked:
+            say(f"Downloading {', '.join(unpacked)}, to be unpacked under {home()}.")
+            without_root(unpacked)
     except Stop as stop:
         say(
-            f"{stop}\nGoing on without: the engine will build the lab image instead, if it reaches a registry."
+            f"{stop}\nGoing on without: the engine will build the lab images instead, if it reaches a registry."
         )
     return [name for name in wanted if find(name) is None]
 
@@ -279,8 +293,10 @@ def images(missing: list[str]) -> int:
     code = run([PYTHON, "-m", "voltutor", "images", "build"], check=False)
     if code == 3:
         say("Without an engine the labs can't work; `.venv/bin/voltutor doctor` tells what was tried.")
-    elif code != 0 and missing:
+    elif code != 0 and {"busybox", "fio"} & set(missing):
         say(f"Without {', '.join(missing)} there is no lab image.")
+    elif missing:
+        say(f"Without {', '.join(missing)}, the steps that need it say so.")
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -32,6 +33,13 @@ def test_it_installs_the_programs_the_package_and_a_python_that_it_names(dockerf
     assert f"apt-get install --yes --no-install-recommends {programs}" in dockerfile
     assert 'pip install --no-cache-dir -r "binder/requirements.txt"' in dockerfile
     assert (ROOT / "binder" / "requirements.txt").read_text().split() == ["."]
+
+
+def test_binder_and_a_learners_machine_get_the_same_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    bootstrap = importlib.import_module("bootstrap")
+    assert (ROOT / "binder" / "apt.txt").read_text().split() == sorted(bootstrap.PACKAGES.values())
+    assert set(bootstrap.PACKAGES.values()) >= bootstrap.SERVERS
 
 
 def test_it_runs_our_scripts(dockerfile: str) -> None:

@@ -37,7 +37,7 @@ class MissingPrograms(VoltutorError):
             _("The lab image can't be assembled from this machine's programs: {name}: {reason}."),
             _(
                 "Run `make lab`, which fetches them, or on Debian `sudo apt-get install "
-                "busybox-static fio redis-tools`."
+                "busybox-static fio redis-tools`; lab 07 needs nginx besides."
             ),
             name=name,
             reason=tr(reason),

@@ -81,7 +81,7 @@ A_PLACE = Step(
         "Start `{guestbook}`, a Redis, as a stateful service: its data in a named volume that is given 32 "
         "MiB. Then set the key ann in it."
     ),
-    minutes=3,
+    minutes=2,
     prediction=Choice(
         _("The platform refuses a stateful service whose image declares no VOLUME. Why?"),
         (
@@ -151,7 +151,7 @@ ONE_INSTANCE = Step(
         "`{till}` is a stateful service. Start a second instance by hand, `{twin}`, on the same volume. Set "
         "price to 3 in the one and to 5 in the other, and ask both."
     ),
-    minutes=3,
+    minutes=2,
     prediction=Choice(
         _("Both keep their data in one volume. What will they say?"),
         (
@@ -294,7 +294,7 @@ BACKUP_STEP = Step(
     id="backup",
     title=_("Saved while it runs"),
     goal=_("Save the data of `{album}` to {monday}, while the service goes on."),
-    minutes=3,
+    minutes=2,
     prediction=Choice(
         _("What lies at /root/outside in the same container: will it be in the backup?"),
         (

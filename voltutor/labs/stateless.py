@@ -61,7 +61,7 @@ REPLICAS = Step(
     id="replicas",
     title=_("Three of a kind"),
     goal=_("Start three replicas of a web server behind a balancer, `{front}`, and send it thirty requests."),
-    minutes=3,
+    minutes=2,
     prediction=Choice(
         _("Thirty requests come in, one after the other. Who will answer them?"),
         (
@@ -135,7 +135,7 @@ BY_LOAD = Step(
     goal=_(
         "Put one replica under load, let the service grow to three, and be one again when the load is over."
     ),
-    minutes=3,
+    minutes=2,
     prediction=Choice(
         _("When replicas are taken away again, what becomes of the requests that they are answering?"),
         (_("they fail"), _("they are answered first"), _("they begin anew on another replica")),
