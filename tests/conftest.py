@@ -20,17 +20,6 @@ from voltutor.session import Bench, Session
 
 NO_SKIP = bool(os.environ.get("VOLTUTOR_NO_SKIP"))
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    # Docker 20.10 takes its id from a key in /etc/docker, so the engines of all test processes have the same one, and
-    # would wait in one line for measuring. The line is kept in the folder for temporary files.
-    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"vt-{worker}-", dir="/var/tmp")
-
-
-def pytest_unconfigure() -> None:
-    """The folder goes with the process."""
-    if worker:
-        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
-
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:

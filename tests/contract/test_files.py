@@ -53,6 +53,15 @@ def test_cp_of_a_folder_that_has_a_volume_in_it(target: Target, tmp_path: Path, 
     assert target.cli("docker cp xx:/ - | tar tf - | grep -c 'data/sub/x$'") == "1"
 
 
+def test_cp_of_volumes_in_one_another_and_behind_a_link(target: Target, tmp_path: Path) -> None:
+    (tmp_path / "away" / "vol").mkdir(parents=True)
+    (tmp_path / "away" / "vol" / "x").write_text("in")
+    target.cli("docker run -d --name xx -v outer:/srv/deep -v inner:/srv/deep/vol box")
+    target.cli(f"tar -C {tmp_path} -cf - away/vol/x | docker cp - xx:/")  # /away leads to /srv/deep
+    assert target.cli("docker run --rm -v inner:/v box cat /v/x") == "in"
+    assert target.cli("docker cp xx:/srv/deep - | tar xO deep/vol/x") == "in"
+
+
 @pytest.mark.needs("read_only")
 def test_cp_into_a_read_only_volume_is_refused(target: Target, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in")

@@ -369,3 +369,33 @@ def _copy_packages(target: Path) -> None:
             )
         else:
             shutil.copy2(origin, target / origin.name)
+
+
+def _sleepers(seconds: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().split(b"\0")[-3:-1] == [b"sleep", seconds.encode()] and alive(
+                int(path.parent.name)
+            ):
+                found.append(path.parent.name)
+    return found
+
+
+def test_a_kill_without_namespaces_ends_what_is_being_forked_too(folder: Path) -> None:
+    made = Embedded(folder / "e", "vfs")
+    made.start()
+    try:
+        api = client(made)
+        seconds = str(10_000 + os.getpid())
+        line = f"n=0; while [ $n -lt 200 ]; do sleep {seconds} & n=$((n+1)); done; wait"
+        for number in range(3):
+            api.create_container("box", ["sh", "-c", line], name=f"forks-{number}")
+            api.start(f"forks-{number}")
+            until(lambda: len(_sleepers(seconds)) > 5)
+            api.kill(f"forks-{number}")
+            until(lambda: not _sleepers(seconds))
+            until(lambda n=number: api.inspect_container(f"forks-{n}")["State"]["Status"] == "exited")
+            assert api.inspect_container(f"forks-{number}")["State"]["ExitCode"] == 137
+    finally:
+        made.stop()

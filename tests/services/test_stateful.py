@@ -206,7 +206,7 @@ def test_an_engine_that_can_not_freeze_stops_it_instead(
     bench.do(Backup("guestbook", "monday"))
     assert checksum(bench) == before, "it runs again"
     verify(backup_path(bench, "monday"))
-    assert list(backup_path(bench, "monday").parent.glob(".*")) == []
+    assert list(backup_path(bench, "monday").parent.glob(".*.half")) == []
 
 
 @pytest.mark.timeout(300)
@@ -273,7 +273,7 @@ def whole(bench: Bench, name: str, before: str) -> str:
     if not store.running:  # the engine was killed, and it with it
         bench.engine.start(store.container.id)
     assert checksum(bench) == before
-    halves = list(backup_path(bench, name).parent.glob(".*"))
+    halves = list(backup_path(bench, name).parent.glob(".*.half"))
     assert halves == []
     saved = backup_path(bench, name).exists()
     if saved:

@@ -47,12 +47,12 @@ def test_it_is_scaled_healed_and_loaded_and_every_replica_answers_alike(anywhere
     assert now.lost == ()
     bench.do(Load("shop", 30))
     since = answers(bench, "shop")[90:]
-    assert not any(answer.failed for answer in since), "the balancer gave them to another replica"
+    assert [answer for answer in since if answer.failed] == [], "the balancer gave them to another replica"
     assert bench.container("shop-2") is None
     for name in ("shop-1", "shop-3", "shop-4"):
         assert bench.exec(name, "test", "-e", f"{NOTES}/visitor").code == 1, "it lay in the lost one's layer"
         assert bench.exec(name, "test", "-e", f"{NOTES}/first").code == 0, "and this one in the image"
-    (log,) = (bench.files / "logs").glob("shop-2-*.log")
+    (log,) = (bench.files / "logs" / "shop").glob("shop-2-*.log")
     assert log.read_text().count("GET / 200") == 30, "what a replica has said is kept"
     sweep(bench.engine, bench.home)
     assert bench.container("shop-1") is None
@@ -68,7 +68,7 @@ def test_a_load_makes_replicas_come_and_its_end_makes_them_go(anywhere: Bench) -
     assert len(told) == 60
     assert not any(answer.failed for answer in told), "those under way are answered before a replica goes"
     assert len(spread(told)) == 3
-    assert any("over 1 replicas: 3 wanted" in line for line in said), said
+    assert any(": 3 wanted" in line for line in said), said
     assert under_way(bench, "fair") == 0
 
 

@@ -21,9 +21,17 @@ LIMIT = 60.0
 
 
 @pytest.fixture
-def panel(bench: Bench, engine_url: str) -> Iterator[ServicesController]:
+def handed_out() -> list[tuple[str, bytes]]:
+    """What went to the browser."""
+    return []
+
+
+@pytest.fixture
+def panel(bench: Bench, engine_url: str, handed_out: list[tuple[str, bytes]]) -> Iterator[ServicesController]:
     workplace = Workplace(bench.home, engine_url, watch=False)
-    made = ServicesController(workplace, lambda _view: None)
+    made = ServicesController(
+        workplace, lambda _view: None, lambda name, content: handed_out.append((name, content))
+    )
     assert made.act("look").wait(LIMIT)
     yield made
     workplace.close()
@@ -50,7 +58,7 @@ def test_a_service_is_begun_asked_scaled_and_every_request_has_a_dot(panel: Serv
     assert all(sorted(column) == ["", "answered"] for column in columns), "each request in one row"
     view = act(panel, "scale", 1)
     assert view["replicas"][1]["state"] == "gone"
-    assert view["replicas"][1]["dots"].count("answered") == 24, "its answers stay to be seen"
+    assert view["replicas"][1]["dots"].count("answered") == SHOWN / 2, "its answers stay to be seen"
     view = act(panel, "send", "quick")
     assert [row["name"] for row in view["replicas"]] == ["shop-1"]
     assert len(view["replicas"][0]["dots"]) == SHOWN
@@ -78,12 +86,14 @@ def test_a_kill_under_slow_requests_is_done_at_once_and_marked(
     assert view["failed"] == rows["shop-2"]["failed"]
 
 
-def test_what_is_not_offered_is_dropped(panel: ServicesController) -> None:
+def test_what_is_not_offered_is_dropped(
+    panel: ServicesController, handed_out: list[tuple[str, bytes]]
+) -> None:
     for action, value in (("do", "x"), ("scale", 0), ("scale", 99), ("scale", "2"), ("kill", -1), ("save", "nobody"),
                           ("restore", "nobody"), ("download", "nobody"), ("nonsense", None)):  # fmt: skip
         assert panel.act(action, value).wait(1), action
     assert panel.view()["services"] == []
-    assert panel.file("../../journal") is None
+    assert handed_out == []
 
 
 def test_stateful_services_are_saved_and_restored_to_new_ones(
@@ -99,9 +109,11 @@ def test_stateful_services_are_saved_and_restored_to_new_ones(
     assert 0 < store["share"] < 0.1
     view = act(panel, "save", "guestbook")
     assert [saved["name"] for saved in view["backups"]] == ["guestbook-1"]
-    path = panel.file("guestbook-1")
-    assert path is not None
-    verify(path)
+    verify(backup_path(bench, "guestbook-1"))
+    act(panel, "download", "guestbook-1")
+    ((name, content),) = handed_out
+    assert name == "guestbook-1.tar"
+    assert content == backup_path(bench, "guestbook-1").read_bytes()
     view = act(panel, "save", "guestbook")
     assert [saved["name"] for saved in view["backups"]] == ["guestbook-1", "guestbook-2"]
     view = act(panel, "restore", "guestbook-1")

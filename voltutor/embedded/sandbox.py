@@ -333,8 +333,13 @@ def _elsewhere(root: str, spec: Spec) -> dict[str, str]:
     """What lies elsewhere on this machine than at its path under the root: where nothing is mounted, each mount."""
     if spec["chroot"]:
         return {}
-    targets = {item["target"].rstrip("/"): item["source"] for item in spec["mounts"]}
-    return {root.rstrip("/") + target: source for target, source in targets.items()}
+    places = {}
+    for item in spec["mounts"]:
+        folder, name = os.path.split(item["target"].rstrip("/"))
+        places[f"{_place(root, spec, folder).rstrip('/')}/{name}"] = item[
+            "source"
+        ]  # one within another mount too
+    return places
 
 
 def _place(root: str, spec: Spec, inside_path: str) -> str:
@@ -388,7 +393,10 @@ def _get(root: str, spec: Spec) -> None:
 
 
 def _put(root: str, spec: Spec) -> None:
-    inside_path = scope.resolve(root, spec["path"], through=lambda at: _place(root, spec, at))
+    def place(at: str) -> str:
+        return _place(root, spec, at)
+
+    inside_path = scope.resolve(root, spec["path"], through=place)
     found = _place(root, spec, inside_path)
     if not os.path.lexists(found):
         raise _missing(spec)
@@ -404,7 +412,7 @@ def _put(root: str, spec: Spec) -> None:
             root,
             inside_path,
             keep_folders=spec["keep_folders"],
-            base=lambda path: _base(root, spec, path),
+            base=lambda path: _base(root, spec, scope.resolve(root, path, last=False, through=place)),
         )
         while source.read(layers.CHUNK):  # what follows the end of the archive
             pass

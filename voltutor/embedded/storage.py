@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,10 @@ INIT = {
 }
 """What lies under every container between its image and its own layer, so that no diff shows it (moby,
 daemon/initlayer)."""
+
+
+END_LIMIT = 1.0
+"""Seconds after which PRoot itself is killed, whatever it traces."""
 
 
 # what was chosen
@@ -203,9 +209,13 @@ class Storage:
             container.child.kill(number)
             return
         container.last_signal = number
-        # PRoot is the first process; the program is its child, and a KILL must end them all.
+        first = container.child.pid
+        if number == signal.SIGKILL:
+            _end_traced(first)
+            return
+        # PRoot is the first process, and the program its child.
         for pid in self.processes(container)[::-1]:
-            if pid != container.child.pid or number == 9:
+            if pid != first:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
 
@@ -251,6 +261,31 @@ def _look_up(root: str, program: str, path: str, cwd: str) -> None:
                 return
             code = errno.EACCES
     raise ExecFailed(program, code)
+
+
+def _end_traced(tracer: int) -> None:
+    """Kill all that PRoot traces, and only then PRoot: what a process has forked just before its own end is no longer
+    below it, but is still traced."""
+    until = time.monotonic() + END_LIMIT
+    while (alive := _alive_below(tracer)) and time.monotonic() < until:
+        for pid in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(tracer, signal.SIGKILL)
+
+
+def _alive_below(tracer: int) -> list[int]:
+    """What is below a process or traced by it, and hasn't ended (proc_pid_status(5))."""
+    below, found = set(_tree(tracer)[1:]), []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{name}/status").read_text()
+                if int(name) in below or f"\nTracerPid:\t{tracer}\n" in status:
+                    found += [int(name)] if "\nState:\tZ" not in status else []
+    return found
 
 
 def _tree(first: int) -> list[int]:

@@ -74,6 +74,7 @@ BALANCER = f"""\
     location / {{
       proxy_pass http://replicas;
       proxy_connect_timeout 2s;
+      proxy_read_timeout 5s;
       # With buffers, nginx 1.22 cuts answers short that are under way when it reloads.
       proxy_buffering off;
     }}

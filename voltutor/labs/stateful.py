@@ -174,8 +174,8 @@ ONE_INSTANCE = Step(
     explanation=_(
         "Each has the data in its memory and believes that it is alone; the volume only takes down what "
         "both write. A visitor would get the one price or the other, depending on whom the balancer picks. "
-        "So a stateful service has one instance, and there is nothing to scale: try `Scale('till', 2)` in "
-        "Python, and the kit refuses with the reason. Databases that do run on several machines copy their "
+        "So a stateful service has one instance, and there is nothing to scale: the kit's own `Scale` "
+        "refuses it by name. Databases that do run on several machines copy their "
         "data among themselves, each to a volume of its own."
     ),
     then_now=ThenNow(
@@ -193,22 +193,27 @@ NO_DIARY = Failed(_("`{diary}` is gone, its volume `{diarydata}` is not. Start i
 NEW_BOOK = Failed(
     _("This `{diary}` has an empty volume. The entry is in `{diarydata}`, which it doesn't have.")
 )
+DRAFT_TOO = Failed(_("The entry is there, and a draft at /root/draft: somebody wrote it again."))
 READ_AGAIN = Passed(_("A new container, and the entry is there: {entry}. The draft at /root/draft is not."))
 
 DIARY = Run("diary", "store", (), (Mount(DATA, "diary-data"),))
 
 
 def read_again(bench: Bench) -> Verdict:
-    """A new container with the entry, and without the draft."""
+    """Another container with the entry, and without the draft."""
     diary = look_at(bench, "diary")
     if diary is None:
         return NO_DIARY.seen(**fields(bench)) if bench.was_there("diary") else NotAttempted()
     if asleep := _asleep(bench, diary):
         return asleep
-    if has(bench, "diary", "/root/draft"):
-        return NotAttempted()
+    if told(bench, "diary", "born") == bench.exec("diary", "hostname").text:
+        return NotAttempted()  # the container that began it
     entry = told(bench, "diary", "monday")
-    return (READ_AGAIN if entry else NEW_BOOK).seen(**fields(bench), entry=entry)
+    if not entry:
+        return NEW_BOOK.seen(**fields(bench))
+    return (DRAFT_TOO if has(bench, "diary", "/root/draft") else READ_AGAIN).seen(
+        **fields(bench), entry=entry
+    )
 
 
 RECREATE = Step(
@@ -227,6 +232,7 @@ RECREATE = Step(
     given=[
         Deploy("diary", SIZE),
         ask("diary", "SET", "monday", "rain all day"),
+        shell("diary", "ask SET born $(hostname)"),
         shell("diary", "echo not finished > /root/draft"),
     ],
     solution=[
@@ -242,7 +248,11 @@ RECREATE = Step(
         _("Without --volume the image's VOLUME gives it an anonymous one, which is new and empty."),
         _("--volume {diarydata}:{data} gives it the old one."),
     ],
-    wrong={NO_DIARY: [Remove("diary")], NEW_BOOK: [Remove("diary"), Run("diary", "store")]},
+    wrong={
+        NO_DIARY: [Remove("diary")],
+        NEW_BOOK: [Remove("diary"), Run("diary", "store")],
+        DRAFT_TOO: [Remove("diary"), DIARY, shell("diary", "echo again > /root/draft")],
+    },
     image="store",
     shows=("diary",),
     volumes=("diary-data",),
@@ -262,18 +272,38 @@ RECREATE = Step(
 
 NO_TAR = Failed(_("{monday} is there, and is no tar."))
 NOT_THESE = Failed(_("{monday} holds other things than `{album}`'s data."))
+OUTSIDE_TOO = Failed(_("{monday} holds more than `{album}`'s volume: /root/outside is in it."))
 SAVED = Passed(_("{monday} holds {n} files of `{album}`, while it goes on. /root/outside is not among them."))
+
+
+BASE = "appendonlydir/appendonly.aof.1.base.rdb"
+"""Of Redis's data the file that is written once, when it begins (redis.io, "Redis persistence")."""
 
 
 def contents(path: Path) -> dict[str, str] | None:
     """The files of a tar with their SHA-256; None where it is none."""
     try:
         with tarfile.open(path) as tar:
-            files = [member for member in tar if member.isreg()]
-            read = ((member, tar.extractfile(member)) for member in files)
-            return {member.name: hashlib.sha256(file.read()).hexdigest() for member, file in read if file}
-    except (tarfile.TarError, EOFError, OSError):
+            found = {}
+            for member in tar:
+                if file := tar.extractfile(member) if member.isreg() else None:
+                    found[member.name.removeprefix("./")] = hashlib.sha256(file.read()).hexdigest()
+            return found
+    except (tarfile.TarError, EOFError, OSError, ValueError):
         return None
+
+
+def digests(bench: Bench, name: str) -> dict[str, str]:
+    """The files of a service's data with their SHA-256, by their paths in its folder."""
+    said = bench.exec(name, "sh", "-c", f"cd {DATA} && find . -type f -exec sha256sum {{}} +").text
+    rows = (line.split(maxsplit=1) for line in said.splitlines())
+    return {path.removeprefix("./"): digest for digest, path in rows}
+
+
+def _in_data(found: Mapping[str, str]) -> dict[str, str]:
+    """Of a tar's files those of the data, by their paths in the folder, whether or not the tar has it before them."""
+    inner = ((name.removeprefix(f"{Path(DATA).name}/"), digest) for name, digest in found.items())
+    return {name: digest for name, digest in inner if not name.startswith("manifest.")}
 
 
 def saved(bench: Bench) -> Verdict:
@@ -281,13 +311,17 @@ def saved(bench: Bench) -> Verdict:
     path, album = backup_path(bench, "monday"), look_at(bench, "album")
     if not path.exists() or album is None:
         return NotAttempted()
+    if asleep := _asleep(bench, album):
+        return asleep
     found = contents(path)
     if found is None:
         return NO_TAR.seen(**fields(bench))
-    data = [name for name in found if name.startswith(f"{Path(DATA).name}/appendonlydir/")]
-    if not data:
+    data = _in_data(found)
+    if BASE not in data or data[BASE] != digests(bench, "album").get(BASE):
         return NOT_THESE.seen(**fields(bench))
-    return _asleep(bench, album) or SAVED.seen(**fields(bench), n=len(data))
+    if any(name.endswith("outside") for name in found):
+        return OUTSIDE_TOO.seen(**fields(bench))
+    return SAVED.seen(**fields(bench), n=len(data))
 
 
 BACKUP_STEP = Step(
@@ -324,6 +358,10 @@ BACKUP_STEP = Step(
     wrong={
         NO_TAR: [OnHost("mkdir -p {files}/backups && echo no tar > {files}/backups/monday.tar")],
         NOT_THESE: [OnHost("mkdir -p {files}/backups && tar -cf {files}/backups/monday.tar -C /etc passwd")],
+        OUTSIDE_TOO: [
+            Backup("album", "monday"),
+            OnHost("cd {files}/backups && touch outside && tar -rf monday.tar outside && rm outside"),
+        ],
     },
     image="store",
     shows=("album",),
@@ -347,6 +385,7 @@ BACKUP_STEP = Step(
 
 ALL_GONE = Failed(_("`{vault}` and its volume are gone. Now restore them from {friday}."))
 BEGUN_EMPTY = Failed(_("`{vault}` runs, and is empty: it was begun without the backup."))
+ANOTHER = Failed(_("`{vault}` has other data than {friday}: their checksums differ."))
 RESTORED = Passed(
     _(
         "`{vault}` has what it had when it was saved: of {n} files, {same} have the backup's SHA-256. The "
@@ -363,18 +402,17 @@ def restored(bench: Bench) -> Verdict:
         return ALL_GONE.seen(**fields(bench)) if gone else NotAttempted()
     if asleep := _asleep(bench, vault):
         return asleep
-    if told(bench, "vault", "late"):
-        return NotAttempted()
-    if not told(bench, "vault", "early"):
+    early = told(bench, "vault", "early")
+    if told(bench, "vault", "late") or early == bench.exec("vault", "hostname").text:
+        return NotAttempted()  # what was given, or a part of it
+    kept = _in_data(contents(backup_path(bench, "friday")) or {})
+    if not early or not kept:
         return BEGUN_EMPTY.seen(**fields(bench)) if bench.was_there("vault") else NotAttempted()
-    kept = contents(backup_path(bench, "friday")) or {}
-    wanted = {name: digest for name, digest in kept.items() if "/" in name}
-    seen = bench.exec(
-        "vault", "sh", "-c", f"cd {DATA}/.. && find {Path(DATA).name} -type f -exec sha256sum {{}} +"
-    )
-    now = {name: digest for digest, name in (line.split(maxsplit=1) for line in seen.text.splitlines())}
-    same = sum(now.get(name) == digest for name, digest in wanted.items())
-    return RESTORED.seen(**fields(bench), n=len(wanted), same=same)
+    now = digests(bench, "vault")
+    if now.get(BASE) != kept.get(BASE):
+        return ANOTHER.seen(**fields(bench))
+    same = sum(now.get(name) == digest for name, digest in kept.items())
+    return RESTORED.seen(**fields(bench), n=len(kept), same=same)
 
 
 RESTORE_STEP = Step(
@@ -392,7 +430,7 @@ RESTORE_STEP = Step(
     ),
     given=[
         Deploy("vault", SIZE),
-        ask("vault", "SET", "early", "kept"),
+        shell("vault", "ask SET early $(hostname)"),
         Backup("vault", "friday"),
         ask("vault", "SET", "late", "lost"),
     ],
@@ -415,6 +453,15 @@ RESTORE_STEP = Step(
     wrong={
         ALL_GONE: [Remove("vault", volumes=True), RemoveVolume("vault-data")],
         BEGUN_EMPTY: [Remove("vault", volumes=True), RemoveVolume("vault-data"), Deploy("vault", SIZE)],
+        ANOTHER: [
+            Remove("vault", volumes=True),
+            RemoveVolume("vault-data"),
+            Deploy("vault", SIZE),
+            ask("vault", "SET", "early", "made up"),
+            shell(
+                "vault", "ask BGREWRITEAOF; until [ -e /data/appendonlydir/*.2.base.rdb ]; do sleep 0.1; done"
+            ),
+        ],
     },
     image="store",
     shows=("vault",),

@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from voltutor.images import NOTES
 from voltutor.labs.common import has, removed, shell
 from voltutor.lessons import Choice, Failed, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.services import Heal, Load, Scale, ScaleByLoad, Service, answers, look, replica, spread
+from voltutor.services import (
+    Heal,
+    Load,
+    Scale,
+    ScaleByLoad,
+    Service,
+    address,
+    answers,
+    log_path,
+    look,
+    replica,
+    spread,
+)
 from voltutor.session import Bench, Kill, OnHost
 from voltutor.text import _
 
@@ -18,6 +30,8 @@ def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
     return {
         "front": bench.names("shop-front"),
+        "listen": address(bench, "shop"),
+        "log": str(log_path(bench, "kiosk", "kiosk-2")),
         "kiosk2": bench.names("kiosk-2"),
         "library1": bench.names("library-1"),
         "shelf": bench.names(SHELF, "volume"),
@@ -78,7 +92,7 @@ REPLICAS = Step(
             "A replica listens on a socket in a volume that all share; the balancer needs to be told its "
             "name."
         ),
-        _("In `{front}`, `relist` takes the names of the replicas that are to get requests."),
+        _("In `{front}`, `relist {listen} shop-1 shop-2 shop-3` says who gets requests from now on."),
     ],
     wrong={
         TOO_FEW: [Scale("shop", 2)],
@@ -173,9 +187,7 @@ BY_LOAD = Step(
 
 WRITTEN = Failed(_("The note lies in `{kiosk2}`. Now kill that container, and have it replaced."))
 DEAD = Failed(_("`{kiosk2}` is dead, and nobody has taken its place."))
-UNHEARD = Failed(
-    _("`{kiosk2}` was replaced, and what it had said went with it: its log was not saved first.")
-)
+UNHEARD = Failed(_("`{kiosk2}` was replaced, and its log is not at {log}: what it had said went with it."))
 SEEN_AGAIN = Failed(_("`{kiosk2}` was replaced, and the note is in {names}: it was written there as well."))
 REPLACED = Passed(
     _("{names} take the requests now. The note is nowhere; what `{kiosk2}` had said is in {log}.")
@@ -193,7 +205,7 @@ def replaced(bench: Bench) -> Verdict:
         return WRITTEN.seen(**fields(bench)) if has(bench, "kiosk-2", NOTE) else NotAttempted()
     if second or len(set(service.listed) & service.alive) < 3:
         return DEAD.seen(**fields(bench)) if bench.was_there("kiosk-2") else NotAttempted()
-    log = bench.files / "logs" / f"{bench.names('kiosk-2')}.log"
+    log = log_path(bench, "kiosk", "kiosk-2")
     if not removed(bench, "kiosk-2"):
         return NotAttempted()
     if not log.exists():
@@ -202,7 +214,7 @@ def replaced(bench: Bench) -> Verdict:
     if having:
         names = (bench.names(replica("kiosk", number)) for number in having)
         return SEEN_AGAIN.seen(**fields(bench), names=", ".join(names))
-    return REPLACED.seen(**fields(bench), names=", ".join(names_of(bench, service)), log=log)
+    return REPLACED.seen(**fields(bench), names=", ".join(names_of(bench, service)))
 
 
 LOST_REPLICA = Step(
@@ -223,15 +235,17 @@ LOST_REPLICA = Step(
     check=replaced,
     hints=[
         _("`docker container kill` ends it as a crash would."),
-        _("Its log goes with `docker container rm`: save it before, by `docker container logs`."),
+        _(
+            "Its log goes with `docker container rm`: save it before, `docker container logs {kiosk2} > {log}`."
+        ),
     ],
     wrong={
         WRITTEN: [shell("kiosk-2", f"echo I was here > {NOTE}")],
         DEAD: [Kill("kiosk-2")],
         SEEN_AGAIN: [shell("kiosk-1", f"echo I was here > {NOTE}"), Kill("kiosk-2"), Heal("kiosk")],
-        UNHEARD: [Kill("kiosk-2"), Heal("kiosk"), OnHost("rm -r {files}/logs")],
+        UNHEARD: [Kill("kiosk-2"), Heal("kiosk"), OnHost("rm -r {files}/logs/kiosk")],
     },
-    files={"logs": None},
+    files={"logs/kiosk": None},
     image="web",
     shows=("kiosk-front", "kiosk-1", "kiosk-2", "kiosk-3", "kiosk-4"),
     explanation=_(
@@ -256,7 +270,9 @@ LOST_REPLICA = Step(
 
 NO_SHELF = Failed(_("{names} have no volume at {notes}: each has notes of its own."))
 NO_NOTE = Failed(_("All replicas have `{shelf}` at {notes}; there is no note called visitor in it yet."))
-SAME_TWO = Failed(_("Both replicas see the note. Now kill `{library1}`, and have it replaced."))
+SAME_TWO = Failed(
+    _("The note is in `{shelf}`. Now kill `{library1}`, if it still runs, and have it replaced.")
+)
 SHARED = Passed(
     _("{names} see the note, though `{library1}`, which wrote it, is gone: it lies in `{shelf}`.")
 )

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from voltutor.engine import Conflict, EngineError, NotFound
@@ -37,6 +38,9 @@ class Lasting(Protocol):
 
     def undo(self, bench: Bench) -> None:
         """Take back what is not on the engine, such as a file; what is on the engine goes by its name."""
+
+    def files(self, bench: Bench) -> Sequence[Path]:
+        """What `undo` would remove, where it is there."""
 
 
 GOING_LIMIT = 5.0
@@ -82,7 +86,7 @@ def _volume_stands(command: Run, mount: Mount | Bind, bench: Bench) -> bool:
 def _lacking(command: Command, bench: Bench) -> Command | None:
     """What brings about what is given: the command itself, a start where it has only stopped, or nothing."""
     if isinstance(command, Lasting):
-        return None if command.done(bench) else command
+        return command  # what it brings about is looked at when its turn comes
     if isinstance(command, CreateVolume):
         return None if bench.volume(command.name) else command
     view = bench.container(command.name) if isinstance(command, Run) else None
@@ -123,6 +127,8 @@ def perform(step: Step, bench: Bench) -> Iterator[Progress]:
 
 def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
     for command in commands:
+        if isinstance(command, Lasting) and command.done(bench):
+            continue
         # A scene that is set for a quest has no line: it would tell where everything lies.
         if line := bench.line(command):
             yield Progress(f"$ {line}")
@@ -185,7 +191,8 @@ def reserve(lab: Lab, bench: Bench) -> None:
 
 
 def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
-    """What a reset removes: the names of what the kit made, and of what was made by hand."""
+    """What a reset removes: the names of what the kit made, with the files that it saved, and of what was made by
+    hand."""
     ours: list[str] = []
     by_hand: list[str] = []
     for logical in names_of(step):
@@ -200,6 +207,9 @@ def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
     for name in _tags(step, bench):
         if image := bench.engine.image(name):
             (ours if made.get(("image", name)) == image.id else by_hand).append(name)
+    for command in (*step.given, *step.solution):
+        if isinstance(command, Lasting):
+            ours += [str(path) for path in command.files(bench)]
     return ours, by_hand
 
 

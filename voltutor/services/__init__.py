@@ -10,14 +10,17 @@ from voltutor.services.scaling import Scaler
 from voltutor.services.stateful import SIZE_LABEL, Room, Store, declared, look_at, used, volume_of
 from voltutor.services.web import (
     MOST,
+    NUMBERS,
     Heal,
     Load,
     SaveLog,
     Scale,
     ScaleByLoad,
     Service,
+    address,
     answers,
     front,
+    log_path,
     look,
     replica,
     under_way,
@@ -25,6 +28,7 @@ from voltutor.services.web import (
 
 __all__ = [
     "MOST",
+    "NUMBERS",
     "SIZE_LABEL",
     "About",
     "Answer",
@@ -42,6 +46,7 @@ __all__ = [
     "Scaler",
     "Service",
     "Store",
+    "address",
     "answers",
     "backup_path",
     "backups",
@@ -50,6 +55,7 @@ __all__ = [
     "declared",
     "finish",
     "front",
+    "log_path",
     "look",
     "look_at",
     "parse",

@@ -129,7 +129,7 @@ def finish(file: BinaryIO, about: About) -> Manifest:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             entries = tuple(_entry(member, _contents(tar, member)) for member in tar)
             end = tar.offset  # where the zeros begin
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError) as error:
         raise OSError(str(error)) from error
     file.seek(end)
     if file.read(END) != bytes(END):
@@ -205,7 +205,7 @@ def _read(file: BinaryIO, path: Path, hashing: bool) -> tuple[Manifest, list[Ent
                 else:
                     seen.append(_entry(member, _contents(tar, member) if hashing else ()))
             last = tar.offset
-    except (tarfile.TarError, EOFError, UnicodeDecodeError) as error:
+    except (tarfile.TarError, EOFError, ValueError) as error:
         text = (
             _("{path} is damaged or cut short ({detail}).") if seen else _("{path} is not a tar ({detail}).")
         )

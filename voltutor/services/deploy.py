@@ -13,8 +13,8 @@ from voltutor.errors import VoltutorError
 from voltutor.images import DATA
 from voltutor.services.backup import BadBackup, Manifest, chunks, verify
 from voltutor.services.saving import backup_path, recover
-from voltutor.services.stateful import SIZE_LABEL, declared, look_at, volume_of
-from voltutor.session import Bench, CreateVolume, Progress, Run
+from voltutor.services.stateful import SIZE_LABEL, Room, declared, look_at, volume_of
+from voltutor.session import Bench, CreateVolume, Progress, Run, Start
 from voltutor.text import _, tr
 
 
@@ -39,22 +39,27 @@ class Deploy:
     @property
     def parts(self) -> tuple[CreateVolume, Run]:
         """The volume, and the container."""
-        return self._parts(DATA)
+        return self._parts(DATA, volume_of(self.service))
 
-    def _parts(self, data: str) -> tuple[CreateVolume, Run]:
+    def _parts(self, data: str, volume: str) -> tuple[CreateVolume, Run]:
         labels = ((SIZE_LABEL, str(self.size)),)
-        tmpfs = (("type", "tmpfs"), ("device", "tmpfs"), ("o", f"size={self.size}"))
-        volume = CreateVolume(volume_of(self.service), tmpfs if self.memory else (), labels)
-        return volume, Run(self.service, self.image, (), (Mount(data, volume.name),))
+        run = Run(self.service, self.image, (), (Mount(data, volume),))
+        return CreateVolume(volume, tuple(self._options.items()), labels), run
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return {"type": "tmpfs", "device": "tmpfs", "o": f"size={self.size}"} if self.memory else {}
 
     def argv(self, bench: Bench) -> list[str]:
         """`docker volume create --label SIZE NAME` and `docker container run …`; with a backup, between the two it is
-        unpacked through a container that never starts."""
-        data = declared(bench, self.image)
-        volume, run = self._parts(data)
+        unpacked through a container that never starts. A restore goes to a volume that isn't there yet."""
+        data, logical = declared(bench, self.image), volume_of(self.service)
+        if self.backup and bench.volume(logical):
+            logical = f"{logical}-again"
+        volume, run = self._parts(data, logical)
         lines = [bench.line(volume)]
         if self.backup:
-            name = bench.names(volume.name, "volume")
+            name = bench.names(logical, "volume")
             helper = bench.names(f"{self.service}-restore")
             file = shlex.quote(str(backup_path(bench, self.backup)))
             create = "docker container create --network none"
@@ -66,15 +71,19 @@ class Deploy:
         return ["sh", "-c", "\n".join([*lines, bench.line(run)])]
 
     def done(self, bench: Bench) -> bool:
-        """Whether it runs."""
+        """Whether it runs, on such a volume."""
         store = look_at(bench, self.service)
-        return store is not None and store.running
+        return store is not None and store.running and (store.room is Room.MEMORY) == self.memory
 
     def undo(self, bench: Bench) -> None:
         """All of it is on the engine."""
 
+    def files(self, bench: Bench) -> tuple[Path, ...]:
+        """None."""
+        return ()
+
     def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Begin it.
+        """Begin it, or start it where it has only stopped.
 
         Raises:
             VoltutorError: the image declares no VOLUME, no size is given, it is there already, or the backup can't
@@ -82,9 +91,12 @@ class Deploy:
         """
         yield from bench.prepare(self.image)
         data = declared(bench, self.image)
-        self._refuse(bench)
         recover(bench)
-        volume, run = self._parts(data)
+        if not self.backup and self._stopped(bench):
+            yield from Start(self.service).perform(bench)
+            return
+        self._refuse(bench)
+        volume, run = self._parts(data, volume_of(self.service))
         if self.backup:
             yield from self._restored(bench, volume, data)
         else:
@@ -92,6 +104,11 @@ class Deploy:
         yield from run.perform(bench)
         if store := look_at(bench, self.service):
             yield Progress(tr(store.room.value))
+
+    def _stopped(self, bench: Bench) -> bool:
+        """Whether this kit has begun it, and it only doesn't run, as after the engine's restart."""
+        view = bench.container(self.service)
+        return view is not None and not view.running and bench.ours("container", view.name, view.labels)
 
     def _refuse(self, bench: Bench) -> None:
         if self.size <= 0:
@@ -112,19 +129,31 @@ class Deploy:
                 ),
                 _("Restore to a volume on the disk."),
             )
+        there = None if self.backup else bench.volume(volume_of(self.service))
+        if there and (there.options or {}) != self._options:
+            raise VoltutorError(
+                _("`{name}` is there already, and is a volume of another kind than is asked for."),
+                _("Remove it first, by `docker volume rm`, if nobody needs what it holds."),
+                name=there.name,
+            )
 
     def _restored(self, bench: Bench, volume: CreateVolume, data: str) -> Iterator[Progress]:
         """A new volume with what the backup holds. It counts only when it is whole and on disk."""
         path = backup_path(bench, self.backup)
         manifest = self._verified(path, data)
-        with bench.new_volume(volume.name, dict(volume.options), dict(volume.labels)) as name:
-            mounts = [Mount(data, name, "nocopy")]
-            with bench.scratch(self.image, ("stay",), mounts) as helper:
-                folder = str(PurePosixPath(data).parent)
-                for _tick in bench.engine.put_archive(helper, folder, chunks(path)):
-                    yield Progress()
-                synced = ["sync", "-f", data]
-                bench.succeeded(synced, bench.engine.run(helper, synced))
+        try:
+            with bench.new_volume(volume.name, dict(volume.options), dict(volume.labels)) as name:
+                mounts = [Mount(data, name, "nocopy")]
+                with bench.scratch(self.image, ("stay",), mounts) as helper:
+                    folder = str(PurePosixPath(data).parent)
+                    for _tick in bench.engine.put_archive(helper, folder, chunks(path)):
+                        yield Progress()
+                    synced = ["sync", "-f", data]
+                    bench.succeeded(synced, bench.engine.run(helper, synced))
+        except OSError as error:
+            raise BadBackup(
+                path, _("{path} can't be read: {detail}."), detail=error.strerror or error
+            ) from error
         text = _("restored into {volume}: {size}, saved from {service} at {time}")
         about = manifest.about
         size = size_text(manifest.size)

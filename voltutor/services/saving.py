@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shlex
@@ -10,15 +11,15 @@ import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from voltutor.diagrams import size_text
-from voltutor.engine import ContainerView, Refused
+from voltutor.engine import Conflict, ContainerView, NotFound, Refused
 from voltutor.errors import VoltutorError
 from voltutor.home import name_new
 from voltutor.images import DATA
 from voltutor.services.backup import About, BadBackup, Manifest, copy, finish, read_manifest
-from voltutor.services.stateful import look_at
+from voltutor.services.stateful import Room, Store, look_at
 from voltutor.session import Bench, Progress
 from voltutor.text import _, tr
 
@@ -55,6 +56,8 @@ def backups(bench: Bench) -> tuple[Saved, ...]:
                 saved = Saved(path.stem, path, seen.st_size, read_manifest(path))
             except BadBackup as error:
                 saved = Saved(path.stem, path, seen.st_size, None, error.what)
+            except OSError as error:
+                saved = Saved(path.stem, path, seen.st_size, None, error.strerror or str(error))
             found.append((seen.st_mtime_ns, saved))
     return tuple(saved for _time, saved in sorted(found, key=lambda pair: pair[0]))
 
@@ -67,89 +70,127 @@ def recover(bench: Bench) -> None:
         EngineError: the engine does not answer.
     """
     for half in (bench.files / "backups").glob(".*.half"):
-        with contextlib.suppress(FileNotFoundError), half.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), half.open("rb+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds the lock
             except BlockingIOError:
                 continue
-            service, was = half.name[1:].rsplit(".", 3)[:2]
-            view = bench.container(service)
-            if view and bench.ours("container", view.name, view.labels):
-                _let_go(bench, view, was)
+            how, container = half.name[1:].split(".")[:2]
+            _let_go(bench, container, how)
             half.unlink()
     bench.sweep_trials()
 
 
-def _hold(bench: Bench, view: ContainerView, how: str) -> None:
-    if how == PAUSED:
-        bench.engine.pause(view.id)
-    elif how == STOPPED:
-        bench.engine.stop(view.id)
-
-
-def _let_go(bench: Bench, view: ContainerView, how: str) -> None:
-    now = bench.engine.container(view.id)
-    if how == PAUSED and now and now.paused:
-        bench.engine.unpause(view.id)
-    elif how == STOPPED and now and not now.running:
-        bench.engine.start(view.id)
-
-
-def save(
-    bench: Bench, view: ContainerView, service: str, data: str, name: str
-) -> Generator[Progress, None, Manifest]:
-    """Save a container's folder as it is at one moment. The container is frozen while the engine packs it, so that
-    all files are of the same moment and no write is cut in two; where the engine can't freeze, it is stopped.
+@contextlib.contextmanager
+def _alone(bench: Bench, service: str) -> Iterator[None]:
+    """While one backup of a service is made, no other one is: it would thaw what this one has frozen.
 
     Raises:
-        VoltutorError: there is a backup of this name.
-        EngineError: the engine does not answer, or refuses.
-        OSError: the file can't be written.
+        VoltutorError: one is being made.
     """
+    with (bench.files / "backups" / f".{service}.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise VoltutorError(
+                _("A backup of `{service}` is being made just now."),
+                _("Wait for its end."),
+                service=bench.names(service),
+            ) from None
+        yield
+
+
+def _hold(bench: Bench, container: str, how: str) -> None:
+    if how == PAUSED:
+        bench.engine.pause(container)
+    elif how == STOPPED:
+        bench.engine.stop(container)
+
+
+def _let_go(bench: Bench, container: str, how: str) -> None:
+    now = bench.engine.container(container)
+    if how == PAUSED and now and now.paused:
+        bench.engine.unpause(container)
+    elif how == STOPPED and now and not now.running:
+        bench.engine.start(container)
+
+
+def save(bench: Bench, store: Store, name: str) -> Generator[Progress, None, Manifest]:
+    """Save a service's folder as it is at one moment. The container is frozen while the engine packs it, so that all
+    files are of the same moment and no write is cut in two; where the engine can't freeze, it is stopped meanwhile.
+
+    Raises:
+        VoltutorError: there is a backup of this name, another one is being made, it can't be written, or the engine
+            can do neither.
+        EngineError: the engine does not answer, or refuses.
+    """
+    view = store.container
     path = backup_path(bench, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     about = About(
-        service,
+        store.name,
         view.image,
         bench.engine.info.title,
-        data,
+        store.data,
         datetime.now(UTC).isoformat(timespec="seconds"),
-        outside(bench, view, data),
+        outside(bench, view, store.data),
     )
-    if not view.running:
-        return (yield from _saved(bench, view, about, path, AS_IT_IS))
-    try:
-        return (yield from _saved(bench, view, about, path, PAUSED))
-    except _CantHold:
-        return (yield from _saved(bench, view, about, path, STOPPED))
+    with _alone(bench, store.name):
+        try:
+            if not store.running:  # or frozen already, by somebody who will thaw it
+                return (yield from _saved(bench, view, about, path, AS_IT_IS))
+            try:
+                return (yield from _saved(bench, view, about, path, PAUSED))
+            except _CantFreeze as error:
+                if view.auto_remove or store.room is Room.MEMORY:
+                    raise VoltutorError(
+                        _(
+                            "This engine can't freeze `{service}` ({detail}), and stopping it would lose its data."
+                        ),
+                        _("Save it on an engine that can, or keep its data in a volume on the disk."),
+                        service=view.name,
+                        detail=error,
+                    ) from error
+                yield Progress(
+                    tr(_("The engine can't freeze it ({detail}); it is stopped meanwhile."), detail=error)
+                )
+                return (yield from _saved(bench, view, about, path, STOPPED))
+        except OSError as error:
+            text = _("The backup {path} can't be written: {detail}.")
+            raise VoltutorError(
+                text, _("Make room, or take another name."), path=path, detail=error.strerror or error
+            ) from error
 
 
-class _CantHold(Exception):
+class _CantFreeze(Exception):
     """An engine without the freezer, such as a rootless one on cgroup v1."""
 
 
 def _saved(
     bench: Bench, view: ContainerView, about: About, path: Path, how: str
 ) -> Generator[Progress, None, Manifest]:
-    handle, name = tempfile.mkstemp(prefix=f".{about.service}.{how}.", suffix=".half", dir=path.parent)
+    # The name tells whoever finds the file after a crash what to do.
+    handle, name = tempfile.mkstemp(prefix=f".{how}.{view.id}.", suffix=".half", dir=path.parent)
     half = Path(name)
     with os.fdopen(handle, "wb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            _hold(bench, view, how)
+            if not half.exists():
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            _hold(bench, view.id, how)
         except Refused as error:
             half.unlink()
-            if how == PAUSED:
-                raise _CantHold from error
+            if how == PAUSED and not isinstance(error, Conflict | NotFound):
+                raise _CantFreeze(error.what) from error
             raise
         try:
             for done in copy(file, bench.engine.archive(view.id, about.data)):
                 yield Progress(done=done)
         except BaseException:
-            _let_go(bench, view, how)  # where this fails, the file stays, and tells the next one to do it
+            _let_go(bench, view.id, how)  # where this fails, the file stays, and tells the next one to do it
             half.unlink()
             raise
-        _let_go(bench, view, how)
+        _let_go(bench, view.id, how)
         try:
             manifest = finish(file, about)
             file.flush()
@@ -161,11 +202,16 @@ def _saved(
 
 
 def outside(bench: Bench, view: ContainerView, data: str) -> tuple[str, ...]:
-    """What a container has changed in its own layer, and no backup of its volume has."""
+    """What a container has elsewhere, and no backup of its volume has: its other mounts, and what it has changed in
+    its own layer."""
+    mounts = [mount.target for mount in view.mounts if mount.target != data]
     changed = [change.path for change in bench.engine.diff(view.id) if change.kind != "D"]
-    # A folder is listed as changed for what was made in it.
-    leaves = [path for path in changed if not any(other.startswith(f"{path}/") for other in changed)]
-    return tuple(path for path in leaves if path != data and not path.startswith(f"{data}/"))[:OUTSIDE]
+    # A folder is listed as changed for what was made in it, and a mount's place is made in the layer.
+    folders = {str(parent) for path in (*changed, data, *mounts) for parent in PurePosixPath(path).parents}
+    leaves = [path for path in changed if path not in folders and path != data and path not in mounts]
+    found = (*mounts, *leaves)
+    more = len(found) - OUTSIDE
+    return found if more <= 0 else (*found[:OUTSIDE], f"… {more} more")
 
 
 @dataclass(frozen=True)
@@ -193,7 +239,13 @@ class Backup:
 
     def undo(self, bench: Bench) -> None:
         """Remove the file."""
-        backup_path(bench, self.name).unlink(missing_ok=True)
+        for path in self.files(bench):
+            path.unlink()
+
+    def files(self, bench: Bench) -> tuple[Path, ...]:
+        """The file, where it is there."""
+        path = backup_path(bench, self.name)
+        return (path,) if path.exists() else ()
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Save it.
@@ -213,7 +265,7 @@ class Backup:
             raise VoltutorError(
                 _("There is a backup named {name} already."), _("Take another name."), name=self.name
             )
-        manifest = yield from save(bench, store.container, self.service, store.data, self.name)
+        manifest = yield from save(bench, store, self.name)
         files = sum(bool(entry.sha256) for entry in manifest.entries)
         text = _("saved: {n} files, {size}, in {path}")
         path = backup_path(bench, self.name)

@@ -23,7 +23,7 @@ class Room(Enum):
     """How a volume's size is kept to."""
 
     MEMORY = _("Its size is enforced: it is a tmpfs, and empty again once nobody runs on it.")
-    WATCHED = _("Its size is watched and not enforced: Docker has no limit for a folder on its disk.")
+    WATCHED = _("Its size is watched and not enforced: it is a folder on the engine's disk, and can fill it.")
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,26 @@ from __future__ import annotations
 import re
 import shlex
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
 from voltutor.images import ANSWERS, LISTED, NOTES, SOCKETS
 from voltutor.services.answers import Answer, parse
 from voltutor.services.scaling import Scaler
-from voltutor.session import Bench, Command, Exec, Progress, Remove, Run, Stop
+from voltutor.session import Bench, Command, Exec, NameTaken, Progress, Remove, Run, Stop
 from voltutor.text import _, tr
 
 MOST = 6
-"""Replicas that a service has at most, so that all their names can be reserved."""
+"""Replicas that a service has at most."""
+
+NUMBERS = range(1, 2 * MOST + 1)
+"""What replicas are called by: so many that each lost one can be replaced before it is removed."""
 
 LOAD_LIMIT = 600.0
 """Seconds that a load may take."""
@@ -39,10 +44,10 @@ def replica(service: str, number: int) -> str:
     return f"{service}-{number}"
 
 
-def address(bench: Bench) -> str:
-    """Where the balancer listens. Its network is its own, but under PRoot it is the machine's: so the port differs
-    from session to session."""
-    return f"127.0.0.1:{20000 + int(bench.session.id, 16) % 20000}"
+def address(bench: Bench, service: str) -> str:
+    """Where a balancer listens. Its network is its own, but under PRoot it is the machine's: so the port differs from
+    session to session and from service to service."""
+    return f"127.0.0.1:{20000 + zlib.crc32(f'{bench.session.id} {service}'.encode()) % 20000}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Service:
         alive: those of its containers that run.
         there: those of its containers that exist.
         ours: those of them that this kit made.
+        notes: the name of the volume that its replicas share at NOTES, or empty.
     """
 
     name: str
@@ -64,6 +70,14 @@ class Service:
     alive: frozenset[int] = frozenset()
     there: frozenset[int] = frozenset()
     ours: frozenset[int] = frozenset()
+    notes: str = ""
+
+    @property
+    def serving(self) -> tuple[int, ...]:
+        """The replicas that stay where there is no reason to change anything: those that are listed and alive, or
+        without a balancer those of this kit's that are alive."""
+        listed = self.listed if self.front else tuple(sorted(self.ours))
+        return tuple(number for number in listed if number in self.alive)
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -71,13 +85,16 @@ class Service:
         return tuple(number for number in self.listed if number not in self.alive)
 
     def scaled(self, wanted: int) -> tuple[tuple[int, ...], tuple[int, ...], Service]:
-        """Which replicas come and which go, so that there are as many as wanted, all alive; and how it looks then."""
-        kept = tuple(number for number in self.listed if number in self.alive)[:wanted]
-        free = (number for number in range(1, MOST + 1) if number not in self.there and number not in kept)
+        """Which replicas come and which go, so that there are as many as wanted, all alive; and how it looks then.
+        What this kit didn't make is taken off the list at most."""
+        kept = self.serving[:wanted]
+        free = (number for number in NUMBERS if number not in self.there)
         come = tuple(number for number, _more in zip(free, range(wanted - len(kept)), strict=False))
         # With those that a crash left between their start and the balancer's list.
         unlisted = sorted(self.ours - set(self.listed))
-        go = tuple(number for number in (*self.listed, *unlisted) if number not in kept)
+        go = tuple(
+            number for number in (*self.listed, *unlisted) if number in self.ours and number not in kept
+        )
         now = (*kept, *come)
         there = (self.there | set(come)) - set(go)
         ours = (self.ours | set(come)) - set(go)
@@ -93,26 +110,32 @@ def look(bench: Bench, service: str) -> Service:
     Raises:
         EngineError: the engine does not answer.
     """
+    names = set(bench.engine.container_names())
     balancer = bench.container(front(service))
-    views = {number: bench.container(replica(service, number)) for number in range(1, MOST + 1)}
+    found = {number: bench.names(replica(service, number)) for number in NUMBERS}
+    views = {
+        number: view
+        for number, name in found.items()
+        if name in names and (view := bench.container(replica(service, number)))
+    }
     listed: tuple[int, ...] = ()
     if balancer and balancer.running:
         told = bench.exec(front(service), "cat", LISTED).text
-        numbers = {replica(service, number): number for number in views}
-        names = re.findall(rf"server unix:{SOCKETS}/(\S+)\.sock;", told)
-        listed = tuple(numbers[name] for name in names if name in numbers)
+        numbers = {replica(service, number): number for number in NUMBERS}
+        said = re.findall(rf"server unix:{SOCKETS}/(\S+)\.sock;", told)
+        listed = tuple(numbers[name] for name in said if name in numbers)
+    notes = (mount.name for view in views.values() if (mount := view.mount(NOTES)) and mount.name)
     return Service(
         service,
         front=bool(balancer and balancer.running),
         stopped_front=bool(balancer and not balancer.running),
         listed=listed,
-        alive=frozenset(number for number, view in views.items() if view and view.running),
-        there=frozenset(number for number, view in views.items() if view),
+        alive=frozenset(number for number, view in views.items() if view.running),
+        there=frozenset(views),
         ours=frozenset(
-            number
-            for number, view in views.items()
-            if view and bench.ours("container", view.name, view.labels)
+            number for number, view in views.items() if bench.ours("container", view.name, view.labels)
         ),
+        notes=next(notes, ""),
     )
 
 
@@ -131,7 +154,7 @@ def answers(bench: Bench, service: str) -> tuple[Answer, ...]:
 def under_way(bench: Bench, service: str) -> int:
     """How many requests have no whole answer yet: the connections that the balancer has just now (proc_net_tcp(5);
     01 is ESTABLISHED)."""
-    port = int(address(bench).rpartition(":")[2])
+    port = int(address(bench, service).rpartition(":")[2])
     told = bench.exec(front(service), "cat", "/proc/net/tcp").text
     return len(re.findall(rf"^ *\d+: \w+:{port:04X} \w+:\w+ 01 ", told, re.MULTILINE))
 
@@ -140,44 +163,53 @@ def under_way(bench: Bench, service: str) -> int:
 class SaveLog:
     """`docker container logs` into a file: what a removed container has said goes with it."""
 
+    service: str
     name: str
 
     def argv(self, bench: Bench) -> list[str]:
         """`mkdir … && docker container logs NAME >> FILE`."""
-        folder, name = bench.files / "logs", bench.names(self.name)
-        to = shlex.quote(str(folder / f"{name}.log"))
-        line = f"mkdir -p {shlex.quote(str(folder))} && docker container logs {name} >> {to} 2>&1"
-        return ["sh", "-c", line]
+        path, name = log_path(bench, self.service, self.name), bench.names(self.name)
+        folder, to = shlex.quote(str(path.parent)), shlex.quote(str(path))
+        return ["sh", "-c", f"mkdir -p {folder} && docker container logs {name} >> {to} 2>&1"]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Append it to what an earlier one of that name has said."""
-        folder, name = bench.files / "logs", bench.names(self.name)
-        folder.mkdir(parents=True, exist_ok=True)
+        path, name = log_path(bench, self.service, self.name), bench.names(self.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
         said = bench.engine.logs(name)
-        with (folder / f"{name}.log").open("ab") as file:
+        with path.open("ab") as file:
             file.write(said)
         yield Progress(tr(_("kept: {n} lines of {name}"), n=said.count(b"\n"), name=name))
+
+
+def log_path(bench: Bench, service: str, name: str) -> Path:
+    """Where the log of a replica is kept, by its logical name."""
+    return bench.files / "logs" / service / f"{bench.names(name)}.log"
 
 
 def _scaling(bench: Bench, now: Service, wanted: int, notes: str = "") -> tuple[list[Command], Service]:
     """The commands that make it as many as wanted: first who comes, then the balancer's list, then who goes, so that
     no request is given to one that isn't there."""
     come, go, after = now.scaled(wanted)
-    name = now.name
-    commands: list[Command] = [_replica(name, number, notes) for number in come]
+    name, listen = now.name, address(bench, now.name)
+    shared = Mount(NOTES, notes) if notes else Mount(NOTES, now.notes, raw=True) if now.notes else None
+    commands: list[Command] = [_replica(name, number, shared) for number in come]
     names = tuple(replica(name, number) for number in after.listed)
     if now.stopped_front:
+        balancer = bench.container(front(name))
+        if balancer and not bench.ours("container", balancer.name, balancer.labels):
+            raise NameTaken("container", balancer.name)
         commands.append(Remove(front(name)))
     if not now.front:
-        commands.append(_balancer(name, ("balancer", address(bench), *names)))
+        commands.append(_balancer(name, ("balancer", listen, *names)))
     if not now.front or after.listed != now.listed:
-        commands.append(Exec(front(name), ("relist", address(bench), *names)))
+        commands.append(Exec(front(name), ("relist", listen, *names)))
     for number in go:
         one = replica(name, number)
         if number in now.alive:
             commands.append(Stop(one))
         if number in now.there:
-            commands += [SaveLog(one), Remove(one)]
+            commands += [SaveLog(name, one), Remove(one)]
     return commands, after
 
 
@@ -191,9 +223,9 @@ def _refuse_stateful(bench: Bench, service: str) -> None:
         )
 
 
-def _replica(service: str, number: int, notes: str = "") -> Run:
+def _replica(service: str, number: int, notes: Mount | None = None) -> Run:
     name = replica(service, number)
-    mounts = (Mount(SOCKETS, f"{service}-sockets"), *((Mount(NOTES, notes),) if notes else ()))
+    mounts = (Mount(SOCKETS, f"{service}-sockets"), *((notes,) if notes else ()))
     return Run(name, "web", ("replica", name), mounts)
 
 
@@ -210,7 +242,8 @@ class _Plan:
     @property
     def parts(self) -> tuple[Run, ...]:
         """All containers that it may make."""
-        some = (_replica(self.service, number, self.notes) for number in range(1, MOST + 1))
+        shared = Mount(NOTES, self.notes) if self.notes else None
+        some = (_replica(self.service, number, shared) for number in NUMBERS)
         return (_balancer(self.service, ()), *some)
 
     def plan(self, bench: Bench) -> Sequence[Command]:
@@ -236,7 +269,8 @@ class Scale(_Plan):
     lost is replaced. Requests that are under way are answered first, and what a replica has said is kept.
 
     Attributes:
-        notes: the logical name of a volume that new replicas share at NOTES; none where empty.
+        notes: the logical name of a volume that new replicas share at NOTES; where empty, the one that the others
+            have, if any.
     """
 
     service: str
@@ -270,14 +304,16 @@ class Heal(_Plan):
     def plan(self, bench: Bench) -> Sequence[Command]:
         """As for scaling to as many as there should be."""
         now = look(bench, self.service)
-        return _scaling(bench, now, len(now.listed), self.notes)[0] if now.lost else []
+        wanted = len(now.listed) or len(now.serving)
+        return _scaling(bench, now, wanted, self.notes)[0] if now.lost or now.stopped_front else []
 
 
-def load_line(bench: Bench, requests: int, clients: int, path: str) -> str:
+def load_line(bench: Bench, service: str, requests: int, clients: int, path: str) -> str:
     """The shell's line in the balancer's container: so many requests, by several clients at a time. It prints how
     many got no whole answer."""
-    each = f"wget -q -O /dev/null http://{address(bench)}{path} 2>/dev/null || echo"
-    one = f"n=0; while [ $n -lt {requests // clients} ]; do {each}; n=$((n+1)); done"
+    each = f"wget -q -O /dev/null http://{address(bench, service)}{path} 2>/dev/null || echo"
+    share = f"$((({requests} + {clients} - c) / {clients}))"
+    one = f"n=0; while [ $n -lt {share} ]; do {each}; n=$((n+1)); done"
     return f"for c in $(seq {clients}); do ({one}) & done | wc -l; wait"
 
 
@@ -292,7 +328,7 @@ class Load:
 
     def argv(self, bench: Bench) -> list[str]:
         """`docker container exec FRONT sh -c 'for …'`."""
-        line = load_line(bench, self.requests, self.clients, self.path)
+        line = load_line(bench, self.service, self.requests, self.clients, self.path)
         return ["docker", "container", "exec", bench.names(front(self.service)), "sh", "-c", line]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
@@ -340,17 +376,20 @@ class ScaleByLoad(_Plan):
         """Load it, look once a second, and scale.
 
         Raises:
+            VoltutorError: the service is a stateful one.
             CommandFailed: the load could not be made.
         """
         yield from Scale(self.service, 1).perform(bench)
         scaler = Scaler(self.each, 1, self.most)
-        line = load_line(bench, self.requests, self.clients, "/slow")
+        line = load_line(bench, self.service, self.requests, self.clients, "/slow")
         looked = time.monotonic()
         running = bench.engine.exec(bench.names(front(self.service)), ["sh", "-c", line], limit=LOAD_LIMIT)
         with closing(running) as signs:  # type: ignore[type-var]
             for result in signs:
                 yield Progress()
-                if result is None and time.monotonic() - looked >= 1:
+                if result is not None:
+                    bench.succeeded(("sh",), result)
+                elif time.monotonic() - looked >= 1:
                     yield from self._look(bench, scaler)
                     looked = time.monotonic()
         for _turn in range(scaler.window + 1):

@@ -20,7 +20,19 @@ LOOKS = 200
 """Looks under way whose ends are awaited, at most."""
 
 # What a container's state, or that of its files, may have changed by; the rest is noise (exec_create, top…).
-_ACTIONS = ("create", "start", "die", "destroy", "rename", "exec_die", "tag", "untag", "delete", "remove")
+_ACTIONS = (
+    "create",
+    "start",
+    "unpause",
+    "die",
+    "destroy",
+    "rename",
+    "exec_die",
+    "tag",
+    "untag",
+    "delete",
+    "remove",
+)
 
 
 class Watch:

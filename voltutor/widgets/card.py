@@ -14,9 +14,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from voltutor.images import MIB
 from voltutor.lessons import Lab, Step
-from voltutor.text import _, tr
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.services import ServicesController
@@ -31,9 +29,6 @@ def _script(name: str) -> str:
     """A view's script behind what all views share: a module can't import another one without a server for it."""
     return (HERE / "common.js").read_text(encoding="utf-8") + (HERE / name).read_text(encoding="utf-8")
 
-
-HANDED_OUT_AT_MOST = 64 * MIB
-"""Bytes of a backup that go through the notebook's connection."""
 
 BEAT = 2.0
 """Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
@@ -102,33 +97,10 @@ class ServicesView(Controlled):
     _esm = _script("services.js")
 
     def __init__(self, workplace: Workplace) -> None:
-        self._services: ServicesController | None = None
+        super().__init__(lambda show: ServicesController(workplace, show, self._hand_out))
 
-        def make(show: Callable[[dict[str, Any]], None]) -> ServicesController:
-            self._services = ServicesController(workplace, show)
-            return self._services
-
-        super().__init__(make)
-
-    def _clicked(self, widget: Any, content: Any, buffers: Any) -> None:
-        super()._clicked(widget, content, buffers)
-        if isinstance(content, dict) and content.get("action") == "download" and self._services:
-            self._hand_out(self._services, content.get("value"))
-
-    def _hand_out(self, services: ServicesController, name: Any) -> None:
-        """A backup as bytes to the browser; one that is too large for that is told by its path."""
-        path = services.file(name)
-        if path is None:
-            return
-        try:
-            if path.stat().st_size > HANDED_OUT_AT_MOST:
-                services.told(tr(_("{path} is too large for the browser; copy it from there."), path=path))
-                services.show()
-            else:
-                self.send({"file": path.name}, [path.read_bytes()])
-        except OSError as error:
-            services.told(tr(_("{path} can't be read: {detail}."), path=path, detail=error.strerror))
-            services.show()
+    def _hand_out(self, name: str, content: bytes) -> None:
+        self.send({"file": name}, [content])
 
 
 class _Heart:

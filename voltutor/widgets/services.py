@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from voltutor.diagrams import size_text
@@ -16,6 +15,7 @@ from voltutor.errors import VoltutorError
 from voltutor.images import MIB
 from voltutor.services import (
     MOST,
+    NUMBERS,
     Answer,
     Backup,
     Deploy,
@@ -45,6 +45,9 @@ SHOWN = 40
 REQUESTS, CLIENTS = 48, 4
 """Of one press of the button."""
 
+HANDED_OUT_AT_MOST = 64 * MIB
+"""Bytes of a backup that go through the notebook's connection."""
+
 LOOK_EVERY = 0.3
 """Seconds between two looks at the balancer while requests are sent."""
 
@@ -69,17 +72,27 @@ class _State:
 class ServicesController(Worker):
     """One panel on a workplace. While requests are sent, replicas can be killed, replaced and scaled."""
 
-    def __init__(self, workplace: Workplace, publish: Callable[[View], None]) -> None:
+    def __init__(
+        self,
+        workplace: Workplace,
+        publish: Callable[[View], None],
+        hand_out: Callable[[str, bytes], None] = lambda _name, _content: None,
+    ) -> None:
         super().__init__(workplace, publish)
+        self._hand_out = hand_out
         self._state = _State()
         self._working = threading.Event()
         self._meanwhile: queue.Queue[tuple[Command, threading.Event]] = queue.Queue()
         self._sending = threading.Event()
+        self._turn = (
+            threading.Lock()
+        )  # between asking whether requests are sent, and putting something in between
         self.actions = {
             LOOK: lambda _value: self._look(),
             "choose": self._choose,
             "do": self._do,
             "send": self._send,
+            "download": self._download,
         }
         self.begin("services")
 
@@ -90,13 +103,14 @@ class ServicesController(Worker):
         While it works others are dropped; but while requests are sent, replicas can be killed and scaled.
         """
         command = self._command(action, value)
-        if command and self._sending.is_set():
-            done = threading.Event()
-            self._meanwhile.put((command, done))
-            return done
-        if self._working.is_set() or not (command or action in ("choose", "send", LOOK)):
+        with self._turn:
+            if command and self._sending.is_set():
+                done = threading.Event()
+                self._meanwhile.put((command, done))
+                return done
+        if self._working.is_set() or not (command or action in ("choose", "send", "download", LOOK)):
             return already_done()
-        if action in ("choose", LOOK):
+        if action in ("choose", "download", LOOK):
             return self.submit(action, value)
         self._working.set()
         return self.submit("do" if command else action, command or value)
@@ -105,7 +119,7 @@ class ServicesController(Worker):
         name = self._state.service or NEW
         if action == "scale" and isinstance(value, int) and 1 <= value <= MOST:
             return Scale(name, value)
-        if action == "kill" and isinstance(value, int) and 1 <= value <= MOST:
+        if action == "kill" and isinstance(value, int) and value in NUMBERS:
             return Kill(replica(name, value))
         if action == "heal":
             return Heal(name)
@@ -123,11 +137,6 @@ class ServicesController(Worker):
     def _saved(self, name: Any) -> Saved | None:
         return next((saved for saved in self._state.kept if saved.name == name), None)
 
-    def file(self, name: Any) -> Path | None:
-        """Where a backup of this name lies, for its download."""
-        saved = self._saved(name)
-        return saved.path if saved else None
-
     def told(self, trouble: str) -> None:
         """What went wrong."""
         self._state.trouble = trouble
@@ -136,7 +145,6 @@ class ServicesController(Worker):
         """It no longer works."""
         if action in ("do", "send"):
             self._state.busy = ""
-            self._sending.clear()
             self._working.clear()
 
     def _choose(self, value: Any) -> None:
@@ -146,7 +154,6 @@ class ServicesController(Worker):
 
     def _look(self) -> None:
         state, bench = self._state, self.bench
-        self._do_meanwhile()  # what came just as the last request was answered
         state.found = stateless(bench)
         names = [service.name for service in state.found]
         if state.service not in names:
@@ -165,6 +172,23 @@ class ServicesController(Worker):
                 state.said.append(sign.text)
                 self.show()
         self._look()
+
+    def _download(self, name: Any) -> None:
+        """A backup's bytes to the browser; one that is too large for that is told by its path."""
+        saved = self._saved(name)
+        if saved is None:
+            return
+        self._state.trouble = ""
+        try:
+            if saved.path.stat().st_size > HANDED_OUT_AT_MOST:
+                text = _("{path} is too large for the browser; copy it from there.")
+                self._state.trouble = tr(text, path=saved.path)
+            else:
+                self._hand_out(saved.path.name, saved.path.read_bytes())
+        except OSError as error:
+            self._state.trouble = tr(
+                _("{path} can't be read: {detail}."), path=saved.path, detail=error.strerror
+            )
 
     def _send(self, value: Any) -> None:
         """Requests, and what is asked for meanwhile."""
@@ -192,7 +216,8 @@ class ServicesController(Worker):
                         self.show()
                         looked = time.monotonic()
         finally:
-            self._sending.clear()
+            with self._turn:
+                self._sending.clear()
             self._do_meanwhile()
         self._look()
 
@@ -218,8 +243,8 @@ class ServicesController(Worker):
             "service": state.service,
             "services": [service.name for service in state.found],
             "replicas": self._rows(current),
-            "listed": len(current.listed) if current else 0,
-            "lost": len(current.lost) if current else 0,
+            "listed": len(current.listed or current.serving) if current else 0,
+            "lost": len(current.lost) + current.stopped_front if current else 0,
             "most": MOST,
             "columns": SHOWN,
             "requests": len(state.answered),
@@ -240,7 +265,7 @@ class ServicesController(Worker):
             return []
         state, last = self._state, self._state.answered[-SHOWN:]
         asked = {name for answer in last for name in answer.tried}
-        numbers = {replica(service.name, number): number for number in range(1, MOST + 1)}
+        numbers = {replica(service.name, number): number for number in NUMBERS}
         shown = [name for name, number in numbers.items() if number in service.there or name in asked]
         return [
             {
@@ -267,10 +292,15 @@ class ServicesController(Worker):
             else tr(_("anonymous")),
             "text": text,
             "share": min(held / store.size, 1.0) if held and store.size else 0.0,
-            "over": bool(held and store.size and held > store.size),
-            "limit": tr(_ROOMS[store.room]) if store.size else tr(_("none")),
+            "limit": _limit(store, held),
             "running": store.running,
         }
+
+
+def _limit(store: Store, held: int | None) -> str:
+    if not store.size:
+        return tr(_("none"))
+    return tr(_("exceeded")) if held and held > store.size else tr(_ROOMS[store.room])
 
 
 def _state_of(service: Service, number: int) -> str:

@@ -14,6 +14,7 @@ from voltutor import engine as engines
 from voltutor.errors import VoltutorError
 from voltutor.home import home as default_home
 from voltutor.lessons import Progress
+from voltutor.services import recover
 from voltutor.session import RUN, Bench, Watch
 from voltutor.text import _, tr
 
@@ -75,6 +76,8 @@ class Workplace:
         except VoltutorError as error:
             self.trouble = error
             return
+        with contextlib.suppress(VoltutorError):  # the engine may go just now: the next look says so
+            recover(self.bench)
         if self._watching:
             self._watch = Watch(self.bench, lambda: self._tell("changed"), self._presence)
 
