@@ -46,7 +46,9 @@ def test_a_pause_in_the_load_takes_no_replica_away() -> None:
 
 
 def test_the_lost_are_replaced_by_others_and_the_living_stay() -> None:
-    now = Service("shop", True, False, (1, 2, 3), frozenset({1, 3}), frozenset({1, 2, 3}))
+    now = Service(
+        "shop", True, False, (1, 2, 3), frozenset({1, 3}), frozenset({1, 2, 3}), frozenset({1, 2, 3})
+    )
     assert now.lost == (2,)
     come, go, after = now.scaled(3)
     assert come == (4,), "another container, not one of the same name"

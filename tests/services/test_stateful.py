@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from tests.conftest import sweep
 from tests.dockerd import Dockerd
 from tests.own_engine import Embedded
-from voltutor.engine import Engine, EngineError, Mount, Refused, find
+from voltutor.engine import ContainerSpec, Engine, EngineError, Mount, Refused, find
 from voltutor.errors import VoltutorError
 from voltutor.images import MIB
 from voltutor.services import (
@@ -34,7 +35,7 @@ from voltutor.services import (
     used,
     verify,
 )
-from voltutor.session import SIZED, Bench, Remove, RemoveVolume, Run
+from voltutor.session import SIZED, Bench, Remove, RemoveVolume, Run, Stop
 
 pytestmark = pytest.mark.engine
 
@@ -207,6 +208,92 @@ def test_an_engine_that_can_not_freeze_stops_it_instead(
     assert checksum(bench) == before, "it runs again"
     verify(backup_path(bench, "monday"))
     assert list(backup_path(bench, "monday").parent.glob(".*.half")) == []
+
+
+def test_what_somebody_has_paused_is_saved_as_it_is_and_stays_paused(bench: Bench, engine: Engine) -> None:
+    before = begun(bench)
+    engine.pause(bench.names("guestbook"))
+    bench.do(Backup("guestbook", "monday"))
+    view = engine.container(bench.names("guestbook"))
+    assert view is not None
+    assert view.paused
+    engine.unpause(bench.names("guestbook"))
+    bench.do(Deploy("copy", SIZE, backup="monday"))
+    assert bench.exec("copy", "checksum").text == before
+
+
+def test_memory_is_not_stopped_to_be_saved(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.do(Deploy("jar", 4 * MIB, memory=True))
+    assert bench.exec("jar", "ask", "SET", "a", "b").text == "OK"
+
+    def refuse(_ref: str) -> None:
+        raise Refused("pause", 500, "cgroups: the freezer is not there")
+
+    monkeypatch.setattr(bench.engine, "pause", refuse)
+    with pytest.raises(VoltutorError, match="would lose its data"):
+        bench.do(Backup("jar", "monday"))
+    assert bench.exec("jar", "ask", "GET", "a").text == "b"
+    assert backups(bench) == ()
+
+
+def test_a_service_made_by_hand_is_thawed_after_a_crash_too(bench: Bench, engine: Engine) -> None:
+    for _sign in bench.prepare("store"):
+        pass
+    by_hand = engine.create_container(ContainerSpec(bench.names("guestbook"), bench.image("store")))
+    engine.start(by_hand)
+    engine.pause(by_hand)
+    half = backup_path(bench, "x").with_name(f".paused.{by_hand}.abc.half")
+    half.parent.mkdir(parents=True)
+    half.touch()
+    recover(Bench(engine, bench.home))
+    view = engine.container(by_hand)
+    assert view is not None
+    assert not view.paused
+    assert not half.exists()
+    engine.remove_container(by_hand, force=True, volumes=True)
+
+
+def test_two_backups_of_one_service_at_once_are_refused(bench: Bench) -> None:
+    begun(bench)
+    first = Backup("guestbook", "first").perform(bench)
+    for sign in first:
+        if sign.done:  # frozen, and being packed
+            break
+    with pytest.raises(VoltutorError, match="being made just now"):
+        bench.do(Backup("guestbook", "second"))
+    for _sign in first:
+        pass
+    verify(backup_path(bench, "first"))
+    assert [kept.name for kept in backups(bench)] == ["first"]
+
+
+def test_a_backup_that_is_broken_off_leaves_nothing_and_a_service_that_goes_on(bench: Bench) -> None:
+    before = begun(bench)
+    with closing(Backup("guestbook", "monday").perform(bench)) as signs:  # type: ignore[type-var]
+        for sign in signs:
+            if sign.done:
+                break
+    assert checksum(bench) == before
+    assert backups(bench) == ()
+    assert list(backup_path(bench, "monday").parent.glob(".*.half")) == []
+
+
+def test_a_stopped_service_is_started_and_a_volume_of_another_kind_is_refused(bench: Bench) -> None:
+    before = begun(bench)
+    bench.do(Stop("guestbook"), Deploy("guestbook", SIZE))
+    assert checksum(bench) == before
+    bench.do(Remove("guestbook"))
+    with pytest.raises(VoltutorError, match="of another kind"):
+        bench.do(Deploy("guestbook", SIZE, memory=True))
+
+
+def test_the_shown_line_of_a_restore_never_names_a_volume_that_is_there(bench: Bench) -> None:
+    begun(bench)
+    bench.do(Backup("guestbook", "monday"), Remove("guestbook"))
+    old = bench.names("guestbook-data", "volume")
+    line = bench.line(Deploy("guestbook", SIZE, backup="monday"))
+    assert f"--volume {old}:" not in line
+    assert "guestbook-data-again" in line
 
 
 @pytest.mark.timeout(300)

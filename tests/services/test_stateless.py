@@ -8,21 +8,22 @@ from contextlib import closing
 import pytest
 
 from tests.conftest import sweep
-from voltutor.engine import ContainerSpec, Engine
+from voltutor.engine import ContainerSpec, Engine, Mount
 from voltutor.errors import VoltutorError
-from voltutor.images import NOTES, PAGE
+from voltutor.images import NOTES, PAGE, SOCKETS
 from voltutor.services import (
     Heal,
     Load,
     Scale,
     ScaleByLoad,
+    address,
     answers,
     front,
     look,
     spread,
     under_way,
 )
-from voltutor.session import Bench, Kill, Run
+from voltutor.session import Bench, Exec, Kill, NameTaken, Run
 
 pytestmark = pytest.mark.engine
 
@@ -127,6 +128,48 @@ def test_a_replica_that_a_crash_left_off_the_list_goes_and_one_made_by_hand_stay
     bench.do(Scale("shop", 2))
     assert bench.container("shop-3") is None
     assert look(bench, "shop").listed == (1, 2)
+    assert engine.container(by_hand) is not None
+
+
+def test_the_last_of_six_that_is_lost_is_replaced_too(bench: Bench) -> None:
+    bench.do(Scale("shop", 6), Kill("shop-2"), Heal("shop"))
+    now = look(bench, "shop")
+    assert now.listed == (1, 3, 4, 5, 6, 7)
+    assert now.lost == ()
+
+
+def test_without_its_balancer_a_service_keeps_the_replicas_that_run(bench: Bench) -> None:
+    bench.do(Scale("shop", 3), Kill(front("shop")), Heal("shop"), Load("shop", 10, 3))
+    assert look(bench, "shop").listed == (1, 2, 3)
+    assert sum(spread(answers(bench, "shop")).values()) == 10
+
+
+def test_new_replicas_share_the_notes_that_the_others_have(bench: Bench) -> None:
+    bench.do(Scale("shelf", 1, "shelf-notes"))
+    bench.exec("shelf-1", "sh", "-c", f"echo a visitor > {NOTES}/visitor")
+    bench.do(Scale("shelf", 2))
+    assert bench.exec("shelf-2", "cat", f"{NOTES}/visitor").text == "a visitor"
+
+
+def test_what_was_made_by_hand_is_taken_off_the_list_and_not_removed(bench: Bench, engine: Engine) -> None:
+    bench.do(Scale("shop", 1))
+    sockets = Mount(SOCKETS, bench.names("shop-sockets", "volume"))
+    spec = ContainerSpec(bench.names("shop-2"), bench.image("web"), ("replica", "shop-2"), (sockets,))
+    by_hand = engine.create_container(spec)
+    engine.start(by_hand)
+    bench.do(Exec(front("shop"), ("relist", address(bench, "shop"), "shop-1", "shop-2")))
+    assert look(bench, "shop").listed == (1, 2)
+    bench.do(Scale("shop", 1))
+    assert look(bench, "shop").listed == (1,)
+    assert engine.container(by_hand) is not None
+
+
+def test_a_balancer_made_by_hand_is_never_removed(bench: Bench, engine: Engine) -> None:
+    for _sign in bench.prepare("web"):
+        pass
+    by_hand = engine.create_container(ContainerSpec(bench.names(front("shop")), bench.image("web")))
+    with pytest.raises(NameTaken):
+        bench.do(Scale("shop", 1))
     assert engine.container(by_hand) is not None
 
 

@@ -492,7 +492,7 @@ def saved(bench: Bench) -> Verdict:
     salvage, gone = bench.volume("salvage"), all_gone(bench, "mislaid")
     copied = (
         salvage is not None
-        and looked(bench, salvage.name, "grep", "-qE", "^[0-9a-f]{12}$", "/look/ledger") == 0
+        and looked(bench, salvage.name, "grep", "-qE", "^[0-9a-f-]{36}$", "/look/ledger") == 0
     )
     if not gone:
         return STILL_THERE.seen(**fields(bench)) if copied else NotAttempted()
@@ -512,7 +512,7 @@ SAVE_STEP = Step(
         (_("yes, by docker volume rename"), _("no, it has to be copied")),
         answer=1,
     ),
-    given=[MISLAID, shell("mislaid", "hostname > /data/ledger"), Remove("mislaid")],
+    given=[MISLAID, shell("mislaid", "cat /proc/sys/kernel/random/uuid > /data/ledger"), Remove("mislaid")],
     solution=[*COPY_OUT, RemoveOrphan("mislaid")],
     check=saved,
     hints=[

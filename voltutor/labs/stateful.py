@@ -44,6 +44,16 @@ def told(bench: Bench, name: str, key: str) -> str:
     return bench.exec(name, "ask", "GET", key).text
 
 
+def _born(name: str, key: str) -> Exec:
+    """The same random text in Redis and in the container's own layer, by which another container is known."""
+    line = f"cat /proc/sys/kernel/random/uuid > /root/born && ask SET {key} $(cat /root/born)"
+    return shell(name, line)
+
+
+def _as_born(bench: Bench, name: str, key: str) -> bool:
+    return told(bench, name, key) == bench.exec(name, "cat", "/root/born").text != ""
+
+
 # 5: a place for data, and how much
 
 DOWN = Failed(_("`{name}` doesn't run."))
@@ -206,7 +216,7 @@ def read_again(bench: Bench) -> Verdict:
         return NO_DIARY.seen(**fields(bench)) if bench.was_there("diary") else NotAttempted()
     if asleep := _asleep(bench, diary):
         return asleep
-    if told(bench, "diary", "born") == bench.exec("diary", "hostname").text:
+    if _as_born(bench, "diary", "born"):
         return NotAttempted()  # the container that began it
     entry = told(bench, "diary", "monday")
     if not entry:
@@ -232,7 +242,7 @@ RECREATE = Step(
     given=[
         Deploy("diary", SIZE),
         ask("diary", "SET", "monday", "rain all day"),
-        shell("diary", "ask SET born $(hostname)"),
+        _born("diary", "born"),
         shell("diary", "echo not finished > /root/draft"),
     ],
     solution=[
@@ -403,7 +413,7 @@ def restored(bench: Bench) -> Verdict:
     if asleep := _asleep(bench, vault):
         return asleep
     early = told(bench, "vault", "early")
-    if told(bench, "vault", "late") or early == bench.exec("vault", "hostname").text:
+    if told(bench, "vault", "late") or _as_born(bench, "vault", "early"):
         return NotAttempted()  # what was given, or a part of it
     kept = _in_data(contents(backup_path(bench, "friday")) or {})
     if not early or not kept:
@@ -430,7 +440,7 @@ RESTORE_STEP = Step(
     ),
     given=[
         Deploy("vault", SIZE),
-        shell("vault", "ask SET early $(hostname)"),
+        _born("vault", "early"),
         Backup("vault", "friday"),
         ask("vault", "SET", "late", "lost"),
     ],
