@@ -144,7 +144,7 @@ def voltutor(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "voltutor", *words]
         full = {**os.environ, "VOLTUTOR_HOME": str(home), "COLUMNS": "200", **(env or {})}
-        return subprocess.run(command, capture_output=True, text=True, env=full, timeout=500, **options)
+        return subprocess.run(command, capture_output=True, text=True, env=full, timeout=1000, **options)
 
     return run
 

@@ -91,8 +91,8 @@ def test_every_card_is_clicked_to_passed(page: Any) -> None:
             one.locator("button.vt-option").first.click()
         one.locator(RUN).click()
         if step == "price":
-            page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=200_000)
-            page.wait_for_selector('.vt-card[data-step="price"] progress[value="3"]', timeout=200_000)
+            page.wait_for_selector('.vt-card[data-step="price"] .vt-plot svg', timeout=500_000)
+            page.wait_for_selector('.vt-card[data-step="price"] progress[value="3"]', timeout=500_000)
             picture(page, "card-measuring", one)
         passes(page, step, 300)
         expect(one.locator(".vt-verdict strong")).to_have_text("passed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -12,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -399,3 +401,16 @@ def test_a_kill_without_namespaces_ends_what_is_being_forked_too(folder: Path) -
             assert api.inspect_container(f"forks-{number}")["State"]["ExitCode"] == 137
     finally:
         made.stop()
+
+
+def test_after_a_kill_the_next_engine_waits_until_what_was_left_has_ended(folder: Path) -> None:
+    made = Embedded(folder / "e")
+    made.folder.mkdir(mode=0o700)
+    with (made.folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as the launcher of a killed engine holds it
+        release = threading.Timer(0.5, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
+        release.start()
+        made.start()
+        release.join()
+    assert client(made).ping()
+    made.stop()

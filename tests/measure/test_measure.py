@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -318,7 +319,10 @@ def test_a_disk_that_is_too_full_is_refused_with_the_figures(
 
 
 @pytest.mark.engine
-def test_a_second_measurement_waits_and_says_so(bench: Bench) -> None:
+def test_a_second_measurement_waits_and_says_so(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a line in which no other test stands
     with Line(bench.engine.info.id) as first:
         running = Experiment(quick(sizes=(1,)), LAYER, VOLUME, budget=20).run(bench)
         assert "before this one: 1" in next(running).text

@@ -69,7 +69,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_clean_does_not_find(
 
     def play(last: int, when: str = "after") -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-c", PLAY, own_dockerd.url, str(last), when]
-        return subprocess.run(words, capture_output=True, text=True, env=dict(os.environ), timeout=120)
+        return subprocess.run(words, capture_output=True, text=True, env=dict(os.environ), timeout=600)
 
     def clean() -> None:
         done = voltutor("clean", "--all", "--yes", "--engine", own_dockerd.url)

@@ -36,10 +36,10 @@ class Card:
         return self.controller.view()
 
     def act(self, action: str, value: Any = None) -> dict[str, Any]:
-        assert self.controller.act(action, value).wait(120)
+        assert self.controller.act(action, value).wait(500)
         return self.view
 
-    def until(self, condition: Callable[[dict[str, Any]], bool], limit: float = 30) -> dict[str, Any]:
+    def until(self, condition: Callable[[dict[str, Any]], bool], limit: float = 300) -> dict[str, Any]:
         end = time.monotonic() + limit
         while time.monotonic() < end:
             if condition(self.view):

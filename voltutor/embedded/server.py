@@ -9,10 +9,12 @@ import json
 import os
 import resource
 import signal
+import socket
 import stat
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from voltutor.embedded import launcher, probe
 
@@ -21,6 +23,9 @@ SOCKET_AT_MOST = 107
 
 IDLE_LIMIT = 900.0
 """Seconds without a request, with nothing kept, after which the engine ends by itself."""
+
+ENDING_LIMIT = 20.0
+"""Seconds that what a killed engine left may take to end."""
 
 TAKEN = 4
 """The exit code where another engine serves this home already."""
@@ -37,19 +42,39 @@ def socket_path(home: Path) -> Path:
 
 
 def serve(home: Path, kind: str | None, idle: float) -> int:
-    """Run until told to stop, or idle and empty. One for a home: a second one ends at once with `TAKEN`."""
+    """Run until told to stop, or idle and empty. One for a home: a second one ends with `TAKEN`; where the first was
+    killed, it waits until what that left has ended."""
     os.umask(0o077)
     os.closerange(3, 1 << 16)  # what we were started with is nobody's in a container
     _raise_limit()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.chmod(0o700)
     with (home / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return TAKEN
+        until = time.monotonic() + ENDING_LIMIT
+        while not _taken(lock):
+            # The launcher of one that was killed holds the lock too, until it has ended all that ran.
+            if _answers(socket_path(home)) or time.monotonic() > until:
+                return TAKEN
+            time.sleep(0.05)
         os.set_inheritable(lock.fileno(), False)
         return _serve(home, kind, idle)
+
+
+def _taken(lock: IO[str]) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _answers(path: Path) -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        probe.connect(str(path))
+        return True
+    return False
 
 
 def _serve(home: Path, kind: str | None, idle: float) -> int:

@@ -117,9 +117,9 @@ A_PLACE = Step(
     explanation=_(
         "VOLUME in an image is a statement: here are the data, and all else may go. The kit reads it from "
         "the image's config and refuses an image without it, as `{web}` is. Docker itself would take any "
-        "image and make an anonymous volume of each declared folder. The size is a promise that Docker's "
-        "local driver can't keep for a folder on its disk; the kit notes it on the volume, watches, and "
-        "says so."
+        "image and make an anonymous volume of each declared folder. As for the size, Docker's "
+        "local driver knows one for xfs with project quotas, and none for other disks. The kit notes it on "
+        "the volume and tells how much of it is used."
     ),
     then_now=ThenNow(
         _("The image must define a volume, and the size of its disk space must be given."),
