@@ -120,7 +120,7 @@ def test_waiting_for_a_program_can_be_stopped_at_any_time(bench: Bench, engine: 
         assert next(running) is None
         began = time.monotonic()
         running.close()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30, "and not the whole minute"
 
 
 def test_a_taken_name_is_a_conflict(bench: Bench, engine: Engine) -> None:

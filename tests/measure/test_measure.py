@@ -7,7 +7,6 @@ import json
 import math
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,9 +191,7 @@ def test_cancelling_ends_the_trial_keeps_whole_pairs_and_leaves_nothing(bench: B
     for sign in running:
         if sign.result and len(sign.result.pairs) == 2:
             break
-    began = time.monotonic()
     running.close()
-    assert time.monotonic() - began < 2
     (kept,) = load(bench.result_path(command.workload.name))
     assert len(kept.pairs) == 2
     assert (kept.complete, kept.stopped) == (False, "cancelled")

@@ -208,6 +208,29 @@ def test_half_a_volume_of_a_process_that_ended_goes_with_the_next_sweep(bench: B
         assert engine.volume(new) is not None, "one that is being filled stays"
 
 
+def test_what_an_engine_makes_after_its_asker_died_is_found_by_the_next_sweep(
+    bench: Bench, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    name, journal = bench.names.fresh("trial", "volume"), bench.session.journal
+    journal.reserve(Reservation("volume", name, name, f"process {ended.pid}"))
+    journal.asked("volume", name)
+    bench.sweep_trials()
+    bench.session.let_go()
+    assert not bench.session.end(), "the journal alone will know it"
+    engine.create_volume(name, bench.session.labels())
+    bench.sweep_trials()
+    assert engine.volume(name) is None
+    assert ("volume", name) not in journal.state().reserved
+    journal.reserve(Reservation("volume", name, name, f"process {ended.pid}"))
+    journal.asked("volume", name)
+    monkeypatch.setattr("voltutor.session.journal.LATE", 0.0)
+    bench.sweep_trials()
+    assert ("volume", name) not in journal.state().reserved, "by now it will not come"
+    assert bench.session.end()
+
+
 def test_capabilities_are_found_out_by_trying(bench: Bench) -> None:
     for name in PROBES:
         tried = bench.capability(name)

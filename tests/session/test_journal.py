@@ -37,6 +37,20 @@ def test_what_went_is_no_longer_made_and_a_released_name_no_longer_reserved(jour
     assert journal.state().empty
 
 
+def test_what_was_asked_for_is_awaited_until_an_answer_or_until_none_can_come(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        journal.reserve(Reservation("volume", name, name))
+        journal.asked("volume", name)
+    journal.made("volume", "a", "a")
+    journal.release("volume", "b")
+    assert [name for name in "abc" if Journal(journal.path).state().awaited("volume", name)] == ["c"]
+    assert journal.state().awaits
+    monkeypatch.setattr("voltutor.session.journal.LATE", 0.0)
+    assert not journal.state().awaits
+
+
 def test_a_line_that_a_crash_cut_spoils_only_itself(journal: Journal) -> None:
     journal.reserve(Reservation("container", "a", "a"))
     with journal.path.open("a") as file:

@@ -131,7 +131,10 @@ def test_a_damaged_backup_is_listed_with_its_trouble_and_not_restored(
 ) -> None:
     bench.do(Deploy("guestbook", 32 * MIB), Backup("guestbook", "monday"))
     path = backup_path(bench, "monday")
-    path.write_bytes(path.read_bytes()[:5000])
+    content = path.read_bytes()
+    path.write_bytes(
+        content[: content.index(b"manifest.sha256")]
+    )  # how long it is depends on what Redis had written
     (saved,) = act(panel, "look")["backups"]
     assert "monday.tar" in saved["trouble"]
     before = len(bench.engine.volumes())

@@ -33,7 +33,7 @@ from voltutor.session.commands import (
     Stop,
     Tag,
 )
-from voltutor.session.journal import Journal, JournalState, Reservation
+from voltutor.session.journal import LATE, Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
 from voltutor.session.ownership import (
     HOME_LABEL,
@@ -52,6 +52,7 @@ __all__ = [
     "HOME_LABEL",
     "HOST_PATHS",
     "IN_A_CONTAINER",
+    "LATE",
     "LEARNER",
     "PROBES",
     "PUBLISHED_PORTS",

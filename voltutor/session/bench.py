@@ -160,6 +160,8 @@ class Bench:
                 recipes.append(source.named(tag))
             else:
                 yield from self._build(source, tag)
+        for tag in missing.values():
+            self.session.journal.asked("image", tag)
         if recipes:
             for _tick in self.engine.load(images.archive(recipes)):
                 yield Progress()
@@ -231,6 +233,7 @@ class Bench:
 
     def _start(self, spec: ContainerSpec, start: bool = True) -> str:
         spec = replace(spec, labels={**spec.labels, **self.session.labels()})
+        self.session.journal.asked("container", spec.name)
         try:
             made = self.engine.create_container(spec)
         except Conflict as error:
@@ -268,26 +271,37 @@ class Bench:
 
     def sweep_trials(self) -> None:
         """Remove the scratch containers and volumes of processes that ended before they could do it, and those that
-        this one could not remove since the engine had gone."""
+        this one could not remove since the engine had gone. What such a process had just asked for may come a moment
+        later, and is left to the next sweep."""
         state = self.session.journal.state()
         used_once = [r for r in state.reserved.values() if r.step.startswith(PROCESS)]
         dead = [r for r in used_once if r.name in self._left or not _alive(r.step)]
         for reservation in sorted(dead, key=lambda r: r.kind):  # a container before the volume that it uses
-            name = reservation.name
+            kind, name = reservation.kind, reservation.name
+            try:
+                found = self._swept(kind, name)
+            except Conflict:  # a volume that somebody uses by now: a clean-up tells who
+                continue
+            if found or not state.awaited(kind, name):
+                self.session.journal.release(kind, name)
+                self._left.discard(name)
+
+    def _swept(self, kind: Kind, name: str) -> bool:
+        """Remove what bears the name of a scratch container or volume of ours; whether anything does.
+
+        Raises:
+            Conflict: a volume is in use.
+        """
+        view = self.engine.container(name) if kind == "container" else self.engine.volume(name)
+        if view is None:
+            return False
+        if labelled(view.labels, self.session.id, self.session.home):
             with contextlib.suppress(NotFound):
-                if reservation.kind == "container":
-                    view = self.engine.container(name)
-                    if view and labelled(view.labels, self.session.id, self.session.home):
-                        self.engine.remove_container(view.id, force=True, volumes=True)
+                if isinstance(view, ContainerView):
+                    self.engine.remove_container(view.id, force=True, volumes=True)
                 else:
-                    volume = self.engine.volume(name)
-                    if volume and labelled(volume.labels, self.session.id, self.session.home):
-                        try:
-                            self.engine.remove_volume(name)
-                        except Conflict:  # somebody uses it by now: a clean-up tells who
-                            continue
-            self.session.journal.release(reservation.kind, name)
-            self._left.discard(name)
+                    self.engine.remove_volume(name)
+        return True
 
     def note_mounts(self, ref: str) -> None:
         """Journal the anonymous volumes of one of our containers: Docker's labels don't say whose they are."""
@@ -374,6 +388,7 @@ class Bench:
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> str:
+        self.session.journal.asked("volume", name)
         made = self.engine.create_volume(name, {**(labels or {}), **self.session.labels()}, options)
         if not labelled(made.labels, self.session.id, self.session.home):
             raise NameTaken("volume", name)

@@ -178,6 +178,7 @@ class Commit:
         if there and bench.session.journal.state().made.get(("image", name)) != there.id:
             raise NameTaken("image", name)
         repository, _, tag = name.partition(":")
+        bench.session.journal.asked("image", name)
         made = bench.engine.commit(bench.names(self.container), repository, tag or "latest")
         bench.session.journal.made("image", name, made)
         yield Progress(made)

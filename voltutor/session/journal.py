@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Literal
 from voltutor.home import locked
 
 Kind = Literal["container", "volume", "image"]
+
+LATE = 120.0
+"""Seconds after which an engine that was asked to make something, and whose asker died, has made it or never will: it
+goes on with a create whose client has gone. Twice what the kit itself waits for one call."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class JournalState:
 
     Attributes:
         reserved: by kind and name; what bears such a name is ours or was made by hand for us.
+        asked: by kind and name, when the engine was asked to make it (seconds since the epoch), as long as it has not
+            answered.
         made: by kind and name, the id that the engine gave; of a volume, which has none, its name.
         anonymous: the names of anonymous volumes, of which an engine never gives one twice, each with the name of
             the container that it came with, or empty.
@@ -41,6 +48,7 @@ class JournalState:
     """
 
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
+    asked: Mapping[tuple[Kind, str], float] = field(default_factory=dict)
     made: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     anonymous: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +58,15 @@ class JournalState:
         """The name that is reserved for a logical name; where there are several, the last."""
         found = [r.name for r in self.reserved.values() if r.kind == kind and r.logical == logical]
         return found[-1] if found else None
+
+    def awaited(self, kind: Kind, name: str) -> bool:
+        """Whether the engine may be making it still: it was asked lately, and nobody has heard its answer."""
+        return time.time() - self.asked.get((kind, name), 0.0) < LATE
+
+    @property
+    def awaits(self) -> bool:
+        """Whether the engine may be making anything still."""
+        return any(self.awaited(kind, name) for kind, name in self.asked)
 
     @property
     def empty(self) -> bool:
@@ -75,6 +92,10 @@ class Journal:
             logical=reservation.logical,
             step=reservation.step,
         )
+
+    def asked(self, kind: Kind, name: str) -> None:
+        """Right before a create: should we die now, the engine may make it all the same, a moment later."""
+        self._append(op="ask", kind=kind, name=name, at=time.time())
 
     def made(self, kind: Kind, name: str, id: str) -> None:  # noqa: A002 - Docker's own word
         """After a create: the engine gave this id."""
@@ -103,7 +124,7 @@ class Journal:
         """The name is no longer ours: somebody else took it first, or we are done with it."""
         self._append(op="release", kind=kind, name=name)
 
-    def _append(self, **record: str) -> None:
+    def _append(self, **record: str | float) -> None:
         line = json.dumps(record, ensure_ascii=False) + "\n"
         with locked(self._lock), self.path.open("ab") as file:
             # A writer killed within a line leaves it without its end: close it, so that it spoils itself only.
@@ -133,6 +154,7 @@ class Journal:
 
 def _fold(text: str) -> JournalState:
     reserved: dict[tuple[Kind, str], Reservation] = {}
+    asked: dict[tuple[Kind, str], float] = {}
     made: dict[tuple[Kind, str], str] = {}
     anonymous: dict[str, str] = {}
     gone: dict[str, str] = {}
@@ -148,7 +170,10 @@ def _fold(text: str) -> JournalState:
                 case "reserve":
                     reserved.pop(key, None)  # what is reserved again is the last
                     reserved[key] = Reservation(kind, name, record["logical"], record.get("step", ""))
+                case "ask":
+                    asked[key] = float(record["at"])
                 case "made":
+                    asked.pop(key, None)
                     made[key] = record["id"]
                     # A clean-up while it was being made may have forgotten the reservation.
                     reserved.setdefault(key, Reservation(kind, name, name))
@@ -161,10 +186,12 @@ def _fold(text: str) -> JournalState:
                     if kind == "container":
                         gone = {volume: of for volume, of in gone.items() if of != name}
                 case "gone":
+                    asked.pop(key, None)
                     made.pop(key, None)
                     if kind == "volume" and name in anonymous:
                         gone[name] = anonymous.pop(name)
                 case "release":
                     reserved.pop(key, None)
+                    asked.pop(key, None)
                     made.pop(key, None)
-    return JournalState(reserved, made, anonymous, gone, frozenset(met))
+    return JournalState(reserved, asked, made, anonymous, gone, frozenset(met))

@@ -131,7 +131,10 @@ class Session:
 
     def end(self) -> bool:
         """Forget a session of which nothing is left; whether that was done. A session in which a process works
-        keeps its journal: something may be about to be made under a name that only the journal knows."""
+        keeps its journal, and so does one that died while the engine was making something: something may be about to
+        be there under a name that only the journal knows."""
+        if self.journal.state().awaits:
+            return False
         handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
