@@ -133,9 +133,9 @@ def test_a_cell_answers_while_a_card_measures(page: Any, opened: Opened) -> None
     client.load_connection_file(str(connection))
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=20)
+        client.wait_for_ready(timeout=60)
         answers: list[Any] = []
-        client.execute_interactive("1+1", timeout=20, output_hook=answers.append)
+        client.execute_interactive("1+1", timeout=60, output_hook=answers.append)
         results = [
             m["content"]["data"]["text/plain"] for m in answers if m["header"]["msg_type"] == "execute_result"
         ]

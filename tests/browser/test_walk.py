@@ -134,6 +134,30 @@ def accessible(page: Any) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(300)
+def test_the_first_minute_fits_a_screen_and_asks_where_the_line_went(site: Site) -> None:
+    site.open("00-start-here", "light", 1300)
+    page = site.page
+    page.set_viewport_size({"width": 1300, "height": 900})
+    panel = page.locator(".vt-start")
+    write = panel.locator('button.vt-run[aria-disabled="false"]')
+    write.wait_for(timeout=60_000)
+    panel.locator(".vt-map li").last.wait_for()
+    box = panel.bounding_box()
+    assert box
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 900, "all of it is seen without scrolling"
+    complaints = accessible(page)
+    write.click()
+    panel.locator('.vt-acts .vt-row button[aria-disabled="false"]').nth(1).click(timeout=60_000)
+    page.locator(".vt-start .vt-done", has_text="You guessed").wait_for(timeout=60_000)
+    site.picture("00-start", page)
+    assert complaints + accessible(page) == []
+    for step in ("a-line", "where-it-went"):
+        passed = f'.vt-card[data-step="{step}"][data-verdict="passed"]'
+        page.wait_for_selector(passed, state="attached", timeout=60_000)
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("lab", "theme", "width"), WALKS)
 def test_a_notebook_is_walked_by_clicking(site: Site, lab: str, theme: str, width: int) -> None:
@@ -152,6 +176,14 @@ def test_a_notebook_is_walked_by_clicking(site: Site, lab: str, theme: str, widt
         assert dialog.count() == 0, dialog.first.inner_text()
         if step.prediction:
             one.locator(".vt-prediction .vt-option").first.click()
+        card = f'.vt-card[data-step="{step.id}"]'
+        page.wait_for_selector(
+            f'{card}:is([data-verdict="impossible"], :has(button.vt-run[aria-disabled="false"]))',
+            timeout=60_000,
+        )
+        if one.get_attribute("data-verdict") == "impossible":  # and says why
+            assert one.locator(".vt-verdict").inner_text()
+            continue
         one.locator('button.vt-run[aria-disabled="false"]').click(timeout=60_000)
         passed = f'.vt-card[data-step="{step.id}"][data-verdict="passed"]'
         page.wait_for_selector(passed, timeout=STEP_LIMIT)

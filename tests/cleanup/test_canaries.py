@@ -92,7 +92,7 @@ def test_a_volume_that_became_another_one_is_left(bench: Bench, engine: Engine) 
     plan = cleanup.plan(cleanup.find(engine, [bench.session]))
     engine.remove_volume(name)
     born = plan.remove[0].thing.stamp
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while engine.create_volume(name, {}).created == born and time.monotonic() < until:
         engine.remove_volume(name)  # its creation time is told to the second only
     reports = list(cleanup.apply(engine, plan, [bench.session]))

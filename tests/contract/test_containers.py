@@ -86,7 +86,7 @@ def test_stop_sends_term_and_kill_after_the_time(target: Target) -> None:
     target.cli("docker run -d --name deaf box sleep 600")
     trap = 'trap "exit 5" TERM; while :; do sleep 0.05; done'
     target.cli(f"docker run -d --name hears box sh -c '{trap}'")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while "sleep" not in target.cli("docker exec hears ps") and time.monotonic() < until:
         pass
     target.cli("docker stop -t 8 hears; docker stop -t 1 deaf")
@@ -110,13 +110,14 @@ def test_pause_holds_it_and_unpause_lets_it_go(target: Target) -> None:
     target.cli(
         "docker run -d --name xx box sh -c 'i=0; while :; do i=$((i+1)); echo $i > /tick; sleep 0.02; done'"
     )
+    target.cli("docker exec xx sh -c 'until [ -s /tick ]; do :; done'")
     target.cli("docker pause xx")
     assert status(target, "xx")[0] == "paused"
     assert "paused" in target.fails("docker exec xx true")
     first = target.cli("docker cp xx:/tick - | tar xO")
     assert target.cli("docker cp xx:/tick - | tar xO") == first
     target.cli("docker unpause xx")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while target.cli("docker exec xx cat /tick") == first and time.monotonic() < until:
         pass
     assert target.cli("docker exec xx cat /tick") != first
@@ -124,7 +125,7 @@ def test_pause_holds_it_and_unpause_lets_it_go(target: Target) -> None:
 
 def test_wait_conditions(target: Target) -> None:
     target.cli("docker create --name xx box sh -c 'exit 4'")
-    assert target.cli("docker wait xx & sleep 0.3; docker start xx >/dev/null; wait", timeout=20) in (
+    assert target.cli("docker wait xx & sleep 0.3; docker start xx >/dev/null; wait", timeout=60) in (
         "0",
         "4",
     )

@@ -12,7 +12,7 @@ from tests.contract.conftest import Target
 from voltutor.labs.forms import FORMS, NEITHER, QUESTIONS, YES, Form
 
 IMAGE = "seeded:latest"
-GONE_LIMIT = 10.0
+GONE_LIMIT = 60.0
 
 
 class Stand:
@@ -49,7 +49,7 @@ class Stand:
         """Whether the token is anywhere that outlives a container."""
         if any("token" in path.read_text() for path in self.folder.iterdir() if path.is_file()):
             return True
-        look = f"docker run --rm --network none -v {{}}:/look {IMAGE} cat /look/token"
+        look = f"docker run --rm --network none -v {{}}:/look {IMAGE} cat /look/token /look/inner/token"
         return any("token" in self.target.cli(look.format(name), check=False) for name in self.volumes())
 
     def removed(self) -> bool:
@@ -122,6 +122,8 @@ def test_each_answer_of_the_table_is_what_is_seen(
 ) -> None:
     if form.id == "tmpfs" and "tmpfs" in target.lacks:
         pytest.xfail(f"{target.name} refuses tmpfs")
+    if form.id == "subpath" and target.name == "docker-20.10":
+        pytest.xfail("subpaths came with 1.45")
     if form.id == "sized" and "sized" in target.lacks:
         pytest.xfail(f"{target.name} refuses sized")
     seen = answers(stand(form))

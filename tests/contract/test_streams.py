@@ -49,7 +49,7 @@ def test_exec_demultiplexes_in_order(target: Target) -> None:
 
 def test_a_detached_exec_goes_on_alone(target: Target) -> None:
     target.cli("docker run -d --name xx box; docker exec -d xx sh -c 'sleep 0.1; touch /done'")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while target.cli("docker exec xx ls /done", check=False) != "/done":
         assert time.monotonic() < until
 
@@ -72,7 +72,7 @@ def test_logs_hold_what_was_said_and_can_be_cut(target: Target) -> None:
 
 def test_logs_f_follow_until_the_end(target: Target) -> None:
     target.cli("docker run -d --name xx box sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done'")
-    assert target.cli("docker logs -f xx", timeout=20).split() == ["1", "2", "3"]
+    assert target.cli("docker logs -f xx", timeout=60).split() == ["1", "2", "3"]
 
 
 def test_start_a_shows_a_second_run(target: Target) -> None:
@@ -111,7 +111,7 @@ def test_a_terminal_is_one_with_a_size_and_job_control(target: Target) -> None:
     os.write(master, b"\x03")
     os.write(master, b"echo c$((2+2))d; exit 6\n")
     until(b"c4d")
-    assert process.wait(timeout=20) == 6
+    assert process.wait(timeout=60) == 6
     os.close(master)
 
 
@@ -124,13 +124,13 @@ def test_detaching_leaves_the_container_running(target: Target) -> None:
     )  # fmt: skip
     os.close(slave)
     os.write(master, b"echo x$((3+3))y\n")
-    seen, end = b"", time.monotonic() + 20
+    seen, end = b"", time.monotonic() + 60
     while b"x6y" not in seen:
         assert time.monotonic() < end, seen
         if select.select([master], [], [], 0.2)[0]:
             seen += os.read(master, 4096)
     os.write(master, b"\x10\x11")
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     os.close(master)
     assert target.cli("docker inspect --format '{{.State.Running}}' xx") == "true"
 
@@ -148,7 +148,7 @@ def test_an_attached_reader_that_vanishes_stops_nothing(target: Target) -> None:
     process.wait()
     process.stdout.close()
     first = len(target.cli("docker logs xx").splitlines())
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while len(target.cli("docker logs xx").splitlines()) <= first:
         assert time.monotonic() < until
 
@@ -181,7 +181,7 @@ def test_events_are_filtered_and_come_live(target: Target) -> None:
         stdout=subprocess.PIPE, text=True, env={**os.environ, "DOCKER_HOST": target.url},
     )  # fmt: skip
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         assert process.stdout
         while not select.select([process.stdout], [], [], 0)[0]:
             target.cli("docker create --name xx box >/dev/null; docker rm xx")

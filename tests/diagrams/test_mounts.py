@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,11 +32,41 @@ def test_one_volume_is_one_box_with_a_line_to_each_container() -> None:
     root = ET.fromstring(mounts_svg(SCENE))
     name = "{http://www.w3.org/2000/svg}"
     assert len(root.findall(f"{name}path")) == 3
-    boxes = [box.get("class", "") for box in root.findall(f"{name}rect")]
+    boxes = [box.get("class", "").split() for box in root.findall(f"{name}rect")]
     assert sum("vt-container" in box for box in boxes) == 3
-    assert sum("vt-volume" in box for box in boxes) == 3
+    assert sum("vt-layer" in box for box in boxes) == 3
+    assert sum("vt-cover" in box for box in boxes) == 3
+    assert sum("vt-store" in box for box in boxes) == 3
     assert sum("vt-unused" in box for box in boxes) == 1
     assert [storage.name for storage in SCENE.storage] == ["common", LONG, "f" * 64]
+
+
+def test_a_bar_covers_its_path_and_one_within_it_lies_on_it() -> None:
+    volume, host = Storage("volume", "v"), Storage("bind", "/srv/conf")
+    targets = ["/data/conf", "/data", "/database", "/data/conf/keys"]
+    box = ContainerMounts("one", "running", tuple(MountedAt(target, volume) for target in targets))
+    assert [(mount.target, depth) for mount, depth in box.bars] == [
+        ("/data", 0),
+        ("/data/conf", 1),
+        ("/data/conf/keys", 2),
+        ("/database", 0),
+    ]
+    root = ET.fromstring(
+        mounts_svg(MountScene((ContainerMounts("one", "running", (MountedAt("/", host), *box.mounts)),)))
+    )
+    layer, *bars = (
+        {key: float(rect.get(key, "0")) for key in ("x", "y", "width", "height")}
+        for rect in root.findall("{http://www.w3.org/2000/svg}rect")
+        if {"vt-layer", "vt-cover"} & set(rect.get("class", "").split())
+    )
+    assert [bar["x"] for bar in bars] == sorted({bar["x"] for bar in bars})[:1] + [
+        bars[0]["x"] + 16 * depth for depth in (1, 2, 3, 1)
+    ]
+    for bar in bars:
+        assert layer["x"] < bar["x"], "the layer shows beside it"
+        assert layer["y"] < bar["y"]
+        assert bar["y"] + bar["height"] < layer["y"] + layer["height"], "and below"
+    assert all(earlier["y"] + earlier["height"] <= later["y"] for earlier, later in pairwise(bars))
 
 
 def test_the_words_say_what_the_picture_shows() -> None:

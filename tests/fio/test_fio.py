@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import os
 import shutil
 import subprocess
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dockerd import can_start, newer
-from voltutor.fio import FioError, Job, NotFio, command, parse, samples
+from voltutor.fio import FioError, Job, Latency, NotFio, Sample, command, parse, samples
 from voltutor.fio.job import Value
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "fio-samples"
+
+PRINTED = Path(__file__).with_name("printed")
+"""What fio printed, built from the tags of its repository: 4 KiB blocks, `--rw=randrw`, json+ where it is known; of
+one job only its name, its error and one direction."""
 
 
 def document(**job: object) -> str:
@@ -69,6 +77,67 @@ def test_fio_2_counts_in_microseconds_and_kibibytes() -> None:
     assert read.total is None
 
 
+@pytest.mark.parametrize("version", ["2.1.4", "2.19", "2.20", "2.21", "3.0"])
+def test_bytes_are_bytes_whatever_the_version_counts_in(version: str) -> None:
+    read = parse((PRINTED / f"fio-{version}.json").read_bytes()).job("w").directions["read"]
+    ios = 546 if version == "2.1.4" else read.ios  # which prints no count
+    assert read.bytes == (ios or 0) * 4096
+    assert read.bandwidth == pytest.approx((read.iops or 0) * 4096, rel=1e-3)
+
+
+def test_a_build_between_releases_is_judged_by_what_it_prints() -> None:
+    """The commit that made `io_bytes` bytes lies between 2.20 and 2.21, as builds of git do."""
+    one = {"total_ios": 2, "io_bytes": 8192, "io_kbytes": 8}
+    built = {"fio version": "fio-2.20-31-g0a1b2c3", "jobs": [{"jobname": "j", "write": one}]}
+    report = parse(json.dumps(built))
+    assert (report.version, report.jobs[0].directions["write"].bytes) == ((2, 20), 8192)
+    del one["io_kbytes"]
+    assert parse(json.dumps(built)).jobs[0].directions["write"].bytes == 8192 * 1024
+
+
+@pytest.mark.parametrize("version", ["2.19", "2.20", "2.21", "3.0"])
+def test_bins_are_in_nanoseconds_whatever_the_version_prints(version: str) -> None:
+    """Indices into fio's table, microseconds, or nanoseconds. fio takes its percentiles from the same bins."""
+    report = parse((PRINTED / f"fio-{version}.json").read_bytes())
+    read = report.job("w").directions["read"]
+    found = read.completion
+    assert found is not None
+    assert sum(found.bins.values()) == read.ios
+    assert all(found.bins.values())
+    assert set(found.percentiles.values()) <= set(found.bins)
+    mean = sum(at * count for at, count in found.bins.items()) / sum(found.bins.values())
+    assert mean == pytest.approx(found.mean, rel=0.01)
+    assert (min(found.bins), max(found.bins)) == (
+        pytest.approx(found.min, rel=0.02),
+        pytest.approx(found.max, rel=0.02),
+    )
+    assert 0.0 not in found.percentiles, "it pads the list"
+
+
+def test_of_a_table_with_other_measures_there_are_no_bins() -> None:
+    other = {"5": 1, "FIO_IO_U_PLAT_BITS": 7, "FIO_IO_U_PLAT_VAL": 128, "FIO_IO_U_PLAT_NR": 2432}
+    clat = {"min": 5, "max": 5, "mean": 5.0, "bins": other}
+    old = {"fio version": "fio-2.19", "jobs": [{"jobname": "j", "write": {"total_ios": 1, "clat": clat}}]}
+    completion = parse(json.dumps(old)).jobs[0].directions["write"].completion
+    assert completion is not None
+    assert (completion.mean, completion.bins) == (5000.0, {})
+
+
+def test_directions_reported_as_one_are_mixed() -> None:
+    job = parse((PRINTED / "fio-2.20-mixed.json").read_bytes()).job("w")
+    assert list(job.directions) == ["mixed"]
+    assert (job.directions["mixed"].ios, job.directions["mixed"].bytes) == (1024, 4 << 20)
+
+
+@pytest.mark.parametrize("key", ["total_ios", "io_bytes", "iops"])
+def test_a_direction_is_there_when_anything_says_that_it_moved(key: str) -> None:
+    """2.1.4 prints no count and a whole number of I/Os per second: 0 for one in two seconds."""
+    one = {"total_ios": 0, "io_bytes": 0, "iops": 0, key: 4}
+    assert list(parse(document(write=one)).jobs[0].directions) == ["write"]
+    old = {"fio version": "fio-2.1.4", "jobs": [{"jobname": "j", "write": {"io_bytes": 4, "iops": 0}}]}
+    assert parse(json.dumps(old)).jobs[0].directions["write"].bytes == 4096
+
+
 def test_what_did_not_happen_is_none_and_never_zero() -> None:
     idle = {"total_ios": 0, "io_bytes": 0, "lat_ns": {"min": 0, "max": 0, "mean": 0.0, "stddev": 0.0}}
     job = parse(document(read=idle, write=WRITE, sync={"total_ios": 0, "lat_ns": {"mean": 0}})).jobs[0]
@@ -97,6 +166,67 @@ def test_nan_and_control_characters_occur() -> None:
     assert parse(text).jobs[0].directions["write"].iops is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a, nan, b",
+        ": nan, b",
+        "[inf]",
+        '", "x": nan, "',
+        "-nan",
+        'x": -inf}',
+        "\\",
+        '\\"x" : nan,',
+        "{",
+        "\n: nan,\n",
+    ],
+)
+def test_what_stands_in_a_string_is_left_alone(name: str) -> None:
+    write = {**WRITE, "iops": math.nan, "runtime": -math.inf}
+    printed = document(jobname=name, write=write, **{"job options": {"name": name}})
+    printed = printed.replace("NaN", "-nan").replace("-Infinity", "inf")
+    around = 'said "iops": nan, and "more'
+    report = parse(f"{around}\n{printed}\n{printed}\n{around}")
+    job = report.job(name)
+    assert job.options == {"name": name}
+    assert (job.directions["write"].iops, job.directions["write"].runtime_ns) == (None, None)
+    assert job.directions["write"].bytes == 8192
+    assert report.noise == f"{around}\n{around}"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["total_ios", "io_bytes", "bw_bytes", "bw", "iops", "runtime", "short_ios", "bw_max", "iops_samples"],
+)
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e308", "1e400", '"1e308"'])
+def test_numbers_that_are_not_finite_in_our_units_are_none(key: str, number: str) -> None:
+    old = {"fio version": "fio-2.18", "jobs": [{"jobname": "j", "job_runtime": 0, "write": {"x": 1}}]}
+    clat = '"clat": {"mean": 1e306, "max": 1, "bins": {"1e306": 1, "7": 2}, "percentile": {"99.0": 1e306}}'
+    text = json.dumps(old).replace('"x": 1', f'"total_ios": 1, "{key}": {number}, {clat}')
+    text = text.replace('"job_runtime": 0', '"job_runtime": 1e305')
+    (job,) = parse(text).jobs
+    assert job.runtime_ns is None
+    for way in job.directions.values():
+        assert way.completion is None or way.completion == Latency(
+            way.completion.count, max=1000.0, bins={7000: 2}
+        )
+        assert not [value for value in asdict(way).values() if value in (math.inf, -math.inf)]
+
+
+def test_an_error_of_any_size_is_an_error() -> None:
+    with pytest.raises(FioError, match="job j ended with error 10000"):
+        parse(document(error=10**400))
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [("fio-" + "3" * 5000, ()), ("fio-2." + "3" * 5000, (2,)), ("fio-2.0.12.1", (2, 0, 12, 1)), ("?", ()), (7, (7,)),
+     ("fio-3.26-19-ge7e53", (3, 26))],
+)  # fmt: skip
+def test_a_version_is_what_is_dotted(said: object, version: tuple[int, ...]) -> None:
+    assert parse(json.dumps({"fio version": said, "jobs": []})).version == version
+
+
 def test_client_server_output_and_listed_options() -> None:
     raw = {"fio version": "fio-3.33", "global options": [{"bs": "4k"}], "client_stats": [
         {"jobname": "j", "error": 0, "job options": {"rw": "write"}, "write": WRITE},
@@ -109,6 +239,22 @@ def test_an_error_carries_fios_own_words() -> None:
     said = "fio: pid=1, err=28/file:io_u.c:1, error=No space left on device\n"
     with pytest.raises(FioError, match="No space left on device"):
         parse(said + document(error=28, write=WRITE))
+
+
+def test_a_failed_job_takes_no_good_one_away() -> None:
+    said = "fio: pid=1, err=28/file:io_u.c:1, func=io_u error, error=No space left on device"
+    jobs = [
+        {"jobname": name, "error": error, "write": WRITE} for name, error in (("a", 0), ("b", 28), ("c", 5))
+    ]
+    with pytest.raises(FioError) as caught:
+        parse(said + json.dumps({"fio version": "fio-3.33", "jobs": jobs}))
+    report = caught.value.report
+    assert str(caught.value) == said
+    assert report.job("a").directions["write"].bytes == 8192
+    assert [(job.name, job.error) for job in report.failed] == [("b", 28), ("c", 5)]
+    assert report.said(report.job("b")) == said
+    assert report.said(report.job("c")) == f"error 5, {os.strerror(5)}"
+    assert report.said(replace(report.job("c"), error=10**400)) == f"error {10**400}"
 
 
 @pytest.mark.parametrize(
@@ -127,17 +273,31 @@ def test_nothing_but_its_own_errors_comes_out(output: str | bytes) -> None:
         parse(output)
 
 
-_KEYS = ["jobs", "write", "sync", "clat_ns", "percentile", "bins", "mean", "N", "total_ios", "error", "x"]
+_KEYS = [
+    "jobs", "jobname", "hostname", "job options", "read", "write", "mixed", "sync", "clat", "clat_ns", "lat", "slat",
+    "percentile", "bins", "FIO_IO_U_PLAT_BITS", "FIO_IO_U_PLAT_VAL", "FIO_IO_U_PLAT_NR", "7", "7e305", "min", "mean",
+    "N", "total_ios", "io_bytes", "io_kbytes", "bw", "bw_bytes", "bw_mean", "bw_samples", "iops", "iops_max",
+    "runtime", "job_runtime", "usr_cpu", "groupid", "error", "x",
+]  # fmt: skip
+_numbers = st.integers() | st.integers(-(10**400), 10**400) | st.floats() | st.floats(1e300)
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | _numbers | _numbers.map(str) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_KEYS), inner),
     max_leaves=20,
 )
+_job = st.dictionaries(st.sampled_from(_KEYS), _json)
+_version = st.from_regex(r"fio-[0-9]{1,3}(\.[0-9]{1,12}){0,4}(-[0-9]+-g[0-9a-f]+)?") | st.text() | _json
 
 
-@given(st.dictionaries(st.sampled_from(["jobs", "client_stats", "global options"]), _json), _json)
-def test_documents_of_any_shape_are_read_or_refused(document: dict[str, object], job: object) -> None:
-    text = json.dumps({"fio version": "fio-3.33", **document, "jobs": document.get("jobs", [job])})
+@given(
+    st.dictionaries(st.sampled_from(["jobs", "client_stats", "global options"]), _json),
+    _json | _job,
+    _version,
+)
+def test_documents_of_any_shape_are_read_or_refused(
+    document: dict[str, object], job: object, version: object
+) -> None:
+    text = json.dumps({"fio version": version, **document, "jobs": document.get("jobs", [job])})
     with contextlib.suppress(NotFio, FioError):
         parse(text)
 
@@ -223,6 +383,36 @@ def test_a_log_of_a_real_run_is_read_line_by_line(program: str, tmp_path: Path) 
     assert list(samples("no log\n1, 2\n1, 2, 7, 4\n")) == []
 
 
+def test_a_log_is_read_within_a_second_whatever_stands_around_it() -> None:
+    began = time.perf_counter()
+    for around in (
+        "\n" * 40_000,
+        " " * 40_000,
+        "\n \t" * 40_000,
+        "7," * 40_000,
+        "7" * 40_000,
+        "1, 2, 0\n" * 9_000,
+    ):
+        assert list(samples(f"{around}\n  5 , 6, 1 , 4096 , 0\r\n{around}")) == [
+            Sample(5_000_000, 6, "write", 4096)
+        ]
+    assert time.perf_counter() - began < 1
+    assert list(samples(f"{'9' * 5000}, 1, 1, 4096\n1, 2,\n1, 4096\n")) == []
+
+
+def test_what_is_not_fio_is_refused_within_a_second() -> None:
+    began = time.perf_counter()
+    with pytest.raises(NotFio):
+        parse("{" * 200_000)
+    assert time.perf_counter() - began < 1
+
+
+def test_directions_of_a_real_run_reported_as_one(program: str, tmp_path: Path) -> None:
+    job = steady(tmp_path, unified_rw_reporting=1)
+    (way,) = parse(run(program, tmp_path, [job])).job("w").directions.items()
+    assert (way[0], way[1].ios, way[1].bytes) == ("mixed", 64, 256 << 10)
+
+
 def test_several_documents_and_text_around_them(program: str, tmp_path: Path) -> None:
     slow = steady(tmp_path, rw="write", fsync=0, time_based=True, runtime="600ms", thinktime="5ms")
     last = parse(run(program, tmp_path, [slow], "--status-interval=200ms"))
@@ -233,10 +423,14 @@ def test_several_documents_and_text_around_them(program: str, tmp_path: Path) ->
 
 
 def test_a_failed_job_says_in_fios_words_what_failed(program: str, tmp_path: Path) -> None:
-    full = steady(tmp_path, rw="write", filename="/dev/full", fsync=0)
-    printed = run(program, tmp_path, [full], check=False)
-    with pytest.raises(FioError, match="No space left on device"):
+    full = replace(steady(tmp_path, rw="write", filename="/dev/full", fsync=0), name="full")
+    printed = run(program, tmp_path, [full, steady(tmp_path, rw="write")], check=False)
+    with pytest.raises(FioError, match="No space left on device") as caught:
         parse(printed)
+    report = caught.value.report
+    assert [job.name for job in report.failed] == ["full"]
+    assert "error=No space left on device" in report.said(report.job("full"))
+    assert report.job("w").directions["write"].ios == 64
 
 
 def test_samples_of_other_projects() -> None:

@@ -15,8 +15,8 @@ from tests.conftest import sweep
 from tests.own_engine import embedded
 from voltutor.engine import find
 from voltutor.labs import LABS
-from voltutor.lessons import Lab, NotPossible, Passed, Step, clear, not_possible, perform, verdict
-from voltutor.session import Bench
+from voltutor.lessons import Failed, Lab, NotPossible, Passed, Step, clear, not_possible, perform, verdict
+from voltutor.session import PUBLISHED_PORTS, Bench
 
 pytestmark = pytest.mark.engine
 
@@ -65,6 +65,25 @@ def test_a_step_passes_or_says_why_it_can_not(there: Bench, lab: Lab, step: Step
     drain(perform(step, there))
     found = verdict(step, there)
     assert isinstance(found, Passed), found.text
+
+
+WRONG = [
+    pytest.param(lab, step, reason, id=f"{lab.id}:{step.id}:{number}")
+    for lab in LABS.values()
+    for step in lab.steps
+    for number, reason in enumerate(step.wrong)
+    if PUBLISHED_PORTS in step.needs
+]
+
+
+@pytest.mark.parametrize(("lab", "step", "reason"), WRONG)
+@pytest.mark.parametrize("elsewhere", ["overlay"], indirect=True)
+def test_wrong_answers_where_ports_are_published(there: Bench, lab: Lab, step: Step, reason: Failed) -> None:
+    """The tests' Docker engines have no network of their own."""
+    assert not_possible(step, there) is None
+    drain(clear(step, there))
+    there.do(*step.wrong[reason])
+    assert verdict(step, there) == reason
 
 
 @pytest.mark.parametrize(("lab", "step"), STEPS)

@@ -22,9 +22,36 @@ def test_what_was_guessed_and_passed_is_kept(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_kept_beside_the_new_one(tmp_path: Path) -> None:
     (tmp_path / "progress.json").write_text('{"version": 1, "labs"')
     progress = Progress.of(tmp_path)
+    assert progress.get("lab", "step") == StepProgress()
     progress.update("lab", "step", passed="seen")
     assert progress.get("lab", "step").passed == "seen"
     assert (tmp_path / "progress.corrupt.json").read_text() == '{"version": 1, "labs"'
+
+
+@pytest.mark.parametrize(
+    "labs",
+    [
+        '{"L": []}',
+        '{"L": {"s": null}}',
+        '{"L": {"s": {"hints": "x"}}}',
+        '{"L": {"s": {"guess": true}}}',
+        "[]",
+        "5",
+    ],
+)
+def test_whatever_stands_in_the_file_a_card_can_be_shown_and_nothing_is_lost(
+    tmp_path: Path, labs: str
+) -> None:
+    progress = Progress.of(tmp_path)
+    for number, version in enumerate((1, 2)):
+        text = f'{{"version": {version}, "labs": {labs}}}'
+        progress.path.write_text(text)
+        assert progress.get("L", "s") == StepProgress()
+        assert progress.path.read_text() == text, "looking changes nothing"
+        progress.update("L", "s", hints=1)
+        assert progress.get("L", "s").hints == 1
+        kept = tmp_path / ("progress.corrupt.json", "progress.corrupt-2.json")[number]
+        assert kept.read_text() == text
 
 
 def test_two_verdicts_are_the_same_whatever_was_seen() -> None:

@@ -51,18 +51,18 @@ def test_the_two_stage_interval_covers(noise: str) -> None:
 
 
 def test_what_steers_the_number_is_the_spread_and_not_the_effect() -> None:
-    values = [0.03, -0.01, 0.02, 0.01, -0.02, 0.0, 0.01, -0.03]
+    values = [0.01, -0.02, 0.03, 0.0, -0.03, 0.02, -0.01, 0.01]
     assert pairs_needed([values]) == pairs_needed([[value + 5 for value in values]])
-    assert pairs_needed([[value / 100 for value in values]]) == 8
+    assert pairs_needed([[value / 100 for value in values]]) == 9
     assert pairs_needed([values, [value * 100 for value in values]]) == 40
 
 
 def test_a_pilot_whose_rounds_resemble_each_other_calls_for_more() -> None:
     rising = [0.001 * number for number in range(8)]
     assert pairs_needed([rising]) == 24
-    shuffled = [rising[index] for index in (3, 0, 6, 2, 7, 1, 5, 4)]
-    assert pairs_needed([shuffled]) == 8
-    assert pairs_needed([shuffled, shuffled, rising]) == 8, "the sizes are taken together"
+    shuffled = [rising[index] for index in (4, 1, 6, 2, 7, 0, 5, 3)]
+    assert pairs_needed([shuffled]) == 9
+    assert pairs_needed([*[shuffled] * 4, rising]) == 9, "the sizes are taken together"
 
 
 def test_correlated_rounds_are_told_from_independent_ones() -> None:

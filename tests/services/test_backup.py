@@ -16,17 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voltutor.services import About, BadBackup, Manifest, chunks, copy, finish, read_manifest, verify
+from voltutor.services import About, BadBackup, Manifest, Packing, chunks, read_manifest, verify
 
 ABOUT = About("guestbook", "voltutor/store:1", "Docker 20.10", "/data", "2026-01-01T00:00:00+00:00", ("/x",))
 
 
 def saved(path: Path, tar: bytes, piece: int = 1000) -> Manifest:
     """A backup of what an engine would have packed, in pieces of this size."""
-    with path.open("wb+") as file:
-        for _count in copy(file, (tar[at : at + piece] for at in range(0, len(tar), piece))):
+    with path.open("wb+") as file, Packing(file) as packing:
+        for _count in packing.copy(tar[at : at + piece] for at in range(0, len(tar), piece)):
             pass
-        return finish(file, ABOUT)
+        return packing.finish(ABOUT)
 
 
 def packed(**members: bytes | str | None) -> bytes:

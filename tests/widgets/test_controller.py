@@ -12,12 +12,14 @@ import pytest
 
 from tests.dockerd import Dockerd
 from voltutor.engine import Engine
+from voltutor.errors import UsageError
 from voltutor.images import MIB
 from voltutor.labs import LABS
 from voltutor.measure import Measure, NoSpace
 from voltutor.results import Pair, Result, Trial, save
 from voltutor.session import Bench, Remove, Run, Stop
 from voltutor.widgets.controller import Controller
+from voltutor.widgets.notebook import LabView
 from voltutor.widgets.static import card_html
 from voltutor.widgets.workplace import Workplace
 
@@ -100,7 +102,7 @@ def test_a_command_that_is_typed_turns_the_card_green_by_itself(
     card = Card(workplace, "container-layer")
     card.until(lambda view: view["lines"])
     docker(card.view["lines"][0])
-    card.until(passed, 15)
+    card.until(passed, 60)
 
 
 @pytest.mark.engine
@@ -219,7 +221,7 @@ def test_a_card_that_passes_before_the_guess_keeps_its_answer(
     card = Card(workplace, "container-layer")
     card.until(lambda view: view["lines"])
     docker(card.view["lines"][0])
-    view = card.until(passed, 15)
+    view = card.until(passed, 60)
     assert view["after"] is None
     assert "done already" in view["waits"]
     assert card.act("guess", 0)["after"]
@@ -243,6 +245,48 @@ def test_a_passed_card_says_on_a_check_that_it_is_no_longer_so(workplace: Workpl
     view = card.act("check")
     assert passed(view)
     assert "no longer" in view["verdict"]["text"]
+
+
+@pytest.mark.engine
+def test_a_new_kernel_asks_anew_what_was_passed(workplace: Workplace, bench: Bench, engine_url: str) -> None:
+    card = Card(workplace, "container-layer")
+    card.act("guess", 1)
+    card.act("run")
+    bench.do(Remove("one"))
+    again = Workplace(bench.home, engine_url)
+    try:
+        view = Card(again, "container-layer").until(lambda view: "no longer" in view["verdict"]["text"])
+        assert passed(view)
+        assert view["after"]["explanation"]
+        assert [picture["title"] for picture in view["after"]["pictures"]] == ["Before"]
+    finally:
+        again.close()
+
+
+@pytest.mark.engine
+def test_a_lab_is_begun_anew_and_no_other(
+    workplace: Workplace, bench: Bench, engine: Engine, docker: Callable[..., str]
+) -> None:
+    view = LabView(LAB, workplace)
+    other = LABS["02-what-a-volume-is-for"]
+    for lab, step in ((LAB, "container-layer"), (LAB, "copy-up"), (other, "stop-and-start")):
+        for action, value in (("guess", None), ("run", None)):
+            assert Controller(workplace, lab, lab.step(step), lambda _view: None).act(action, value).wait(120)
+    card = view.step("container-layer")
+    assert "as it was" in repr(view.reset())
+    left = {name for name in engine.container_names() if bench.session.id in name}
+    assert left == {bench.names("box")}, "the other lab's"
+    assert not workplace.progress.get(LAB.id, "copy-up").passed
+    assert workplace.progress.get(other.id, "stop-and-start").passed
+    until = time.monotonic() + 60
+    while card.controller.view()["verdict"]["kind"] != "todo" or card.controller.view()["prediction"]["made"]:
+        assert time.monotonic() < until, card.controller.view()
+    name = bench.names("one")
+    docker(f"docker container create --network none --name {name} {bench.image('files')}")
+    with pytest.raises(UsageError, match=name):
+        view.reset()
+    view.reset(by_hand=True)
+    assert engine.container(name) is None
 
 
 @pytest.mark.engine
@@ -295,12 +339,12 @@ def test_an_engine_that_goes_is_told_and_the_card_comes_back_with_it(
         card.act("guess", 2)
         assert passed(card.act("run"))
         own_dockerd.kill()
-        view = card.until(lambda view: bool(view["engine"]), 20)
+        view = card.until(lambda view: bool(view["engine"]), 60)
         assert "has gone" in view["engine"]
         assert not view["run"]
         assert passed(view), "it keeps its state"
         own_dockerd.start()
-        card.until(lambda view: not view["engine"] and view["check"], 20)
+        card.until(lambda view: not view["engine"] and view["check"], 60)
     finally:
         workplace.close()
 
@@ -326,7 +370,7 @@ def test_an_engine_that_appears_wakes_the_cards(home: Path, tmp_path: Path, engi
         card = Card(workplace, "container-layer")
         card.until(lambda view: view["engine"])
         link.symlink_to(engine_url.removeprefix("unix://"))
-        card.until(lambda view: not view["engine"] and view["lines"], 20)
+        card.until(lambda view: not view["engine"] and view["lines"], 60)
     finally:
         workplace.close()
 
@@ -387,7 +431,7 @@ def test_an_event_during_a_look_is_looked_at_again(workplace: Workplace, bench: 
     bench.do(Run("one", "files"))
     card.controller._heard("changed")
     go_on.set()
-    card.until(passed, 20)
+    card.until(passed, 60)
     assert len(looks) >= 2
 
 

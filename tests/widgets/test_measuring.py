@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from voltutor.results import load
-from voltutor.session import Bench
+from tests.results.test_model import result
+from voltutor.engine import EngineGone
+from voltutor.errors import UsageError, VoltutorError
+from voltutor.images import MissingPrograms
+from voltutor.measure import Measure, NoSpace, NothingToMeasure
+from voltutor.results import load, save
+from voltutor.results.statistics import LEAST
+from voltutor.session import Bench, Progress
+from voltutor.widgets import measuring
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.workplace import Workplace
 
@@ -109,3 +119,120 @@ def test_without_an_engine_it_says_so(home: Path) -> None:
     assert view["trouble"]
     assert not view["run"]
     workplace.close()
+
+
+class NoEngine:
+    """A workplace with a session's folder, and nothing that could be measured."""
+
+    def __init__(self, folder: Path) -> None:
+        engine = SimpleNamespace(info=SimpleNamespace(title="No engine at all"))
+        self.bench: Any = SimpleNamespace(session=SimpleNamespace(folder=folder), engine=engine)
+
+    def listen(self, _listener: Callable[[str], None]) -> None:
+        """Nothing happens here."""
+
+    def measuring(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody else looks."""
+        return contextlib.nullcontext()
+
+    def lost(self) -> None:
+        """It is gone."""
+        self.bench = None
+
+
+@dataclass
+class Measuring:
+    """A panel whose measurements come out as a test wants: by workload, an error, or else pairs one by one."""
+
+    controller: MeasuringController
+    results: Path
+    views: list[dict[str, Any]]
+    errors: dict[str, VoltutorError] = field(default_factory=dict)
+    measured: list[str] = field(default_factory=list)
+
+    def act(self, action: str, value: Any = None) -> dict[str, Any]:
+        assert self.controller.act(action, value).wait(LIMIT)
+        return self.controller.view()
+
+
+@pytest.fixture
+def without_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measuring:
+    views: list[dict[str, Any]] = []
+    workplace: Any = NoEngine(tmp_path)
+    made = Measuring(MeasuringController(workplace, views.append), tmp_path / "results", views)
+
+    def perform(self: Measure, _bench: Bench) -> Iterator[Progress]:
+        name = self.workload.name
+        if name in made.errors:
+            raise made.errors[name]
+        made.measured.append(name)
+        for n in (2, 3):
+            save(made.results / f"{self.key}.json", part := result(3.0, n=n))
+            yield Progress("", n, 8, part)
+
+    monkeypatch.setattr(measuring.Measure, "perform", perform)
+    return made
+
+
+def test_a_file_that_can_t_be_read_is_passed_over_and_named_once(without_engine: Measuring) -> None:
+    panel = without_engine
+    save(panel.results / "first-write.json", result(2.0))
+    (panel.results / "broken.json").write_text('{"schema": 2, "results": [5]}')
+    view = panel.act("look")
+    assert "broken.json" in view["trouble"]
+    assert "results[0] is 5" in view["trouble"]
+    assert view["forest"]
+    assert [found.workload for found in panel.controller.results()] == ["first-write"]
+    assert panel.act("look")["trouble"].count("broken.json") == 1
+    assert not panel.act("choose", ["second-write"])["trouble"], "it has been said"
+    assert not panel.act("look")["trouble"]
+    (panel.results / "broken.json").unlink()
+    (panel.results / "broken-later.json").write_text("")
+    view = panel.act("run")
+    assert panel.measured == ["second-write"]
+    assert view["trouble"].count("broken-later.json") == 1
+
+
+def test_a_workload_that_can_t_run_here_is_left_out_and_the_others_are_measured(
+    without_engine: Measuring,
+) -> None:
+    panel = without_engine
+    panel.errors |= {
+        "first-write": NoSpace("It needs 9 MiB.", "Free some."),
+        "random-write": NothingToMeasure("Not here.", "Take another."),
+        "mixed": NothingToMeasure("Not here.", "Take another."),
+        "redis-append": MissingPrograms("redis-server", "not found"),
+        "chown-tree": UsageError("Its own result can't be read."),
+    }
+    panel.act("choose", [*panel.errors, "second-write", "redis-start"])
+    view = panel.act("run")
+    assert panel.measured == ["second-write", "redis-start"]
+    assert not view["busy"]
+    said = view["trouble"]
+    assert "It needs 9 MiB. Free some." in said
+    assert said.count("Not here.") == 1, "one reason, said once"
+    assert "Random writes to a file that is there already; Random reads and writes, 70 to 30" in said
+    assert "redis-server" in said
+    assert "Its own result can't be read." in said
+    assert "Second write" not in said
+    assert not panel.act("choose", ["second-write"])["trouble"]
+
+
+def test_an_engine_that_goes_ends_the_run_and_what_was_left_out_stays_said(without_engine: Measuring) -> None:
+    panel = without_engine
+    panel.errors |= {"first-write": NoSpace("It needs 9 MiB."), "second-write": EngineGone("It went.")}
+    panel.act("choose", ["first-write", "second-write", "random-write"])
+    view = panel.act("run")
+    assert panel.measured == []
+    assert "It needs 9 MiB." in view["trouble"]
+    assert "It went" in view["trouble"]
+    assert not view["run"]
+
+
+def test_the_estimate_counts_what_a_slow_machine_takes_and_names_the_images(
+    without_engine: Measuring,
+) -> None:
+    without_engine.act("budget", 60)
+    estimate = without_engine.act("choose", ["first-write"])["estimate"]
+    for told in ("60 s", "240 s", f"the first {LEAST};", "images", "MiB"):
+        assert told in estimate

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from voltutor.cleanup.find import Thing, find, volume_stamp
 from voltutor.cleanup.plan import CleanupPlan
 from voltutor.engine import Engine, EngineError, EngineGone, NotFound
-from voltutor.session import Session
+from voltutor.session import DeviceTrouble, Journal, Session, attached, detach
 from voltutor.text import _
 
 TRIES = 3
@@ -57,10 +58,17 @@ def apply(
         report = report or _remove(engine, decision.thing)
         journal = journals.get(decision.thing.session)
         if journal and report.outcome in (Outcome.REMOVED, Outcome.GONE):
-            # An image's name may be given again by anybody; a container's or volume's carries our session's id.
-            forget = journal.release if decision.thing.kind == "image" else journal.gone
-            forget(decision.thing.kind, decision.thing.name)
+            _note(journal, decision.thing)
         yield report
+
+
+def _note(journal: Journal, thing: Thing) -> None:
+    """Write down that it has gone. An image's name may be given again by anybody; a container's or volume's carries
+    our session's id. Of devices no journal is kept: their backing files tell."""
+    if thing.kind == "image":
+        journal.release(thing.kind, thing.name)
+    elif thing.kind != "device":
+        journal.gone(thing.kind, thing.name)
 
 
 def _saved(first: Callable[[Thing], object], thing: Thing) -> Report | None:
@@ -109,12 +117,14 @@ def _remove(engine: Engine, thing: Thing) -> Report:
                     engine.remove_volume(thing.id)
                 case "image":
                     engine.remove_image(thing.id)
+                case "device":
+                    detach(thing.id)
             return Report(thing, Outcome.REMOVED)
         except NotFound:
             return Report(thing, Outcome.GONE)
         except EngineGone:
             raise
-        except EngineError as error:
+        except (EngineError, DeviceTrouble) as error:
             failure = str(error)
     return Report(thing, Outcome.FAILED, failure)
 
@@ -136,6 +146,10 @@ def _same(engine: Engine, thing: Thing) -> bool:
         case "image":
             image = engine.image(thing.id)
             there = image.id if image else None
+        case "device":
+            there = next(
+                (str(file) for device, file in attached(Path("/")).items() if device == thing.id), None
+            )
     if there is None:
         raise NotFound("inspect", 404, thing.name)
     return there == thing.stamp

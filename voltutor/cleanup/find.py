@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from voltutor.engine import ContainerView, Engine, ImageView, VolumeView
 from voltutor.images import RECIPE_LABEL
@@ -14,11 +15,14 @@ from voltutor.session import (
     SESSION_LABEL,
     Session,
     anonymous_volumes,
+    attached,
     labelled,
     of_a_session,
 )
 from voltutor.session.journal import JournalState, Kind
 from voltutor.text import _
+
+ThingKind = Kind | Literal["device"]
 
 
 class Owner(Enum):
@@ -32,12 +36,12 @@ class Owner(Enum):
 
 @dataclass(frozen=True)
 class Thing:
-    """A container, a volume or an image on the engine.
+    """A container, a volume or an image on the engine; or a loop device of this machine.
 
     Attributes:
-        id: what it is removed by: a container's id, a volume's name, an image's name.
+        id: what it is removed by: a container's id, a volume's name, an image's name, a device's path.
         stamp: what tells it from another of the same id: a volume's labels and, where the engine keeps it, its
-            creation time; an image's id.
+            creation time; an image's id; a device's backing file.
         step: the step that its name was reserved for.
         users: the containers that use it, name by id.
         session: the session that knows it.
@@ -45,7 +49,7 @@ class Thing:
         names: all names of the image that an image's name stands for.
     """
 
-    kind: Kind
+    kind: ThingKind
     id: str
     name: str
     owner: Owner
@@ -132,6 +136,7 @@ def find(engine: Engine, sessions: Iterable[Session], there: Contents | None = N
             things += _containers(session, state, there)
             things += _volumes(session, state, there)
             things += _images(session, state, there)
+            things += _devices(session, there)
     known = {(thing.kind, thing.id) for thing in things}
     others = {
         "container": sum(("container", view.id) not in known for view in there.containers),
@@ -141,7 +146,7 @@ def find(engine: Engine, sessions: Iterable[Session], there: Contents | None = N
     return Scene(tuple(things), others, _foreign(there, known))
 
 
-def _foreign(there: Contents, known: set[tuple[Kind, str]]) -> tuple[Foreign, ...]:
+def _foreign(there: Contents, known: set[tuple[ThingKind, str]]) -> tuple[Foreign, ...]:
     """Sessions of which nothing but labels is known here."""
     marked = [view.labels for view in there.containers if ("container", view.id) not in known] + [
         volume.labels for volume in there.volumes if ("volume", volume.name) not in known
@@ -237,6 +242,14 @@ def _images(session: Session, state: JournalState, there: Contents) -> Iterator[
                 users,
                 names=image.tags,
             )
+
+
+def _devices(session: Session, there: Contents) -> Iterator[Thing]:
+    """The loop devices whose backing files are this session's; the containers that have a volume on one use it."""
+    for device, file in attached(session.folder).items():
+        volumes = [volume.name for volume in there.volumes if volume.options.get("device") == device]
+        users = {ref: name for volume in volumes for ref, name in there.users(volume).items()}
+        yield Thing("device", device, device, Owner.OURS, session.id, str(file), users=users)
 
 
 def _step(state: JournalState, kind: Kind, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from voltutor.cleanup.find import Foreign, Owner, Scene, Thing
 from voltutor.text import _, tr
 
-_ORDER = {"container": 0, "volume": 1, "image": 2}
+_ORDER = {"container": 0, "volume": 1, "device": 2, "image": 3}
 
 KEPT_BY_HAND = _("made by hand in step {step}; `voltutor clean --all` removes it")
 KEPT_IN_USE = _("used by {users}, which stays")
@@ -38,8 +38,8 @@ class CleanupPlan:
 def plan(scene: Scene, *, by_hand: bool = False, ticked: Collection[str] = ()) -> CleanupPlan:
     """Decide. What was made by hand goes only with `by_hand`, or where its id is among `ticked`.
 
-    Containers go before volumes, volumes before images. What a container that stays still uses is kept; of an
-    image that it uses, the last name.
+    Containers go before volumes, volumes before the devices that they are on, and before images. What a container
+    that stays still uses is kept; of an image that it uses, the last name.
     """
     remove: list[Decision] = []
     keep: list[Decision] = []

@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument(
         "--budget", type=float, default=60.0, metavar="SECONDS", help=tr(_("for each workload; 60 without"))
     )
+    measure.add_argument(
+        "--seed", type=int, metavar="N", help=tr(_("of the order of trials; drawn anew without"))
+    )
     measure.add_argument("--out", metavar="FILE.json", help=tr(_("write the results")))
     measure.add_argument("--plot", metavar="FILE.png|svg", help=tr(_("draw the results")))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from voltutor.engine import find
-from voltutor.errors import UsageError
+from voltutor.errors import UsageError, VoltutorError
 from voltutor.images import MIB
 from voltutor.measure import Measure, two_places, workload
-from voltutor.results import Comparison, Finding, Result, amount_interval, compare, save, times_interval
+from voltutor.results import Comparison, Finding, Result, amount_interval, compare, load, save, times_interval
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -27,14 +28,15 @@ def measure(arguments: argparse.Namespace) -> int:
             _("Change its suffix."),
             name=arguments.plot,
         )
-    if arguments.budget <= 0:
-        raise UsageError(_("A budget is more than 0 seconds."), _("Write --budget 60."))
+    check_budget(arguments.budget)
+    if arguments.out:
+        _may_write(Path(arguments.out))
     bench = Bench(find(arguments.engine))
     console = Console()
     results: list[Result] = []
     try:
         for work in wanted:
-            command = Measure(work, a, b, arguments.budget)
+            command = Measure(work, a, b, arguments.budget, arguments.seed)
             _follow(console, bench, command, tr(work.title), results)
     finally:
         # What was measured is kept, whatever ended it.
@@ -45,11 +47,39 @@ def measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def check_budget(seconds: float) -> None:
+    """See that so many seconds can be spent.
+
+    Raises:
+        UsageError: they can't.
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise UsageError(_("A budget is more than 0 seconds."), _("Write --budget 60."))
+
+
+def _may_write(path: Path) -> None:
+    """See, before anything is measured, that results can be written there, and over nothing but results.
+
+    Raises:
+        UsageError: they can't.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(_("There is no folder {path}."), _("Make it first."), path=path.parent)
+    if path.exists():
+        try:
+            load(path)
+        except (VoltutorError, OSError) as error:
+            raise UsageError(
+                _("{path} is there, and holds no results."), _("Take another name."), path=path
+            ) from error
+
+
 def _follow(console: Console, bench: Bench, command: Measure, title: str, results: list[Result]) -> None:
     """Measure and show it as it goes; the last of `results` is the result so far."""
     console.print(f"[bold]{title}[/]: {tr(command.workload.isolates)}", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    results.append(Result(command.workload.name, (command.a.name, command.b.name), command.workload.metric))
+    here, there = command.places
+    results.append(Result(command.workload.name, (here.name, there.name), command.workload.metric))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(tr(_("pairs")), total=None)
         for sign in command.perform(bench):
@@ -84,6 +114,7 @@ WORDS = {
     Finding.NO_CLAIM: _("no claim: successive rounds resemble each other"),
     Finding.TOO_FEW: _("too few pairs for a claim"),
     Finding.BY_CHANCE: _("not beyond chance among so many comparisons"),
+    Finding.UNFINISHED: _("unfinished: no claim yet"),
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
+from voltutor.cli.measure import check_budget
 from voltutor.engine import find
-from voltutor.errors import UsageError, VoltutorError
-from voltutor.measure import LAYER, VOLUME, Experiment, workload
+from voltutor.errors import VoltutorError
+from voltutor.measure import Experiment, Measure, workload
 from voltutor.results import Result, save
 from voltutor.session import Bench
 from voltutor.text import _, tr
@@ -22,15 +24,16 @@ def record(arguments: argparse.Namespace) -> int:
 
     The session's own results stay as they are: a card shows what its learner measured.
     """
-    if arguments.budget <= 0:
-        raise UsageError(_("A budget is more than 0 seconds."), _("Write --budget 60."))
+    check_budget(arguments.budget)
     works = [workload(name) for name in arguments.workloads or WORKLOADS]
     bench = Bench(find(arguments.engine))
     results: list[Result] = []
     for work in works:
         print(f"{work.name}: {tr(work.title)}", flush=True)
         said = ""
-        for update in Experiment(work, LAYER, VOLUME, arguments.budget, any_storage=True).run(bench):
+        places = Measure(work).places
+        seed = secrets.randbits(31)
+        for update in Experiment(work, *places, arguments.budget, seed, any_storage=True).run(bench):
             if update.text and not update.pair and update.text != said:
                 said = update.text
                 print(f"  {said}", flush=True)

@@ -1,4 +1,5 @@
-"""Containers, the volumes and host folders that are mounted in them, and volumes that nobody mounts."""
+"""Containers as the paths that a program sees, mounts as bars that cover them, what lies behind each; and volumes
+that nobody mounts."""
 
 from __future__ import annotations
 
@@ -8,11 +9,20 @@ from html import escape
 from voltutor.text import _, tr
 
 WIDTH = 720
-BOX = 30
-LINE = 21
-GAP = 14
-LEFT, RIGHT = 330, 420
+ROW = 26
+"""A path of a container: a bar, and the space to the next one."""
+BAR = 22
+HEAD = 30
+"""A container's name and state."""
+STORE = 44
+"""A volume, a folder of the host, a tmpfs: name and kind."""
+GAP = 16
+LEFT, RIGHT = 392, 462
 """Where the containers' boxes end, and the storage's begin."""
+EDGE = 10
+"""How much of the layers shows beside a bar that covers them, and below the last."""
+INSET = 16
+"""How much of a bar shows beside one that covers a path in it."""
 
 GONE_NAMES = 4
 """Names of what has gone, at most."""
@@ -26,6 +36,8 @@ KINDS = {
     "tmpfs": _("tmpfs"),
 }
 _COLOURS = {"volume": "volume", "anonymous": "volume", "bind": "host", "tmpfs": "memory"}
+_CHARACTER = 7.6
+"""Width of a character of a path, at most."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,14 @@ class ContainerMounts:
     state: str
     mounts: tuple[MountedAt, ...] = ()
 
+    @property
+    def bars(self) -> tuple[tuple[MountedAt, int], ...]:
+        """Its mounts by their paths, each with the number of other mounts that it lies in."""
+        ordered = sorted(self.mounts, key=lambda mount: mount.target.rstrip("/").split("/"))
+        return tuple(
+            (mount, sum(_within(mount.target, other.target) for other in ordered)) for mount in ordered
+        )
+
 
 @dataclass(frozen=True)
 class MountScene:
@@ -64,7 +84,7 @@ class MountScene:
     @property
     def storage(self) -> tuple[Storage, ...]:
         """All that holds data, in the order in which it is met."""
-        used = (mount.storage for container in self.containers for mount in container.mounts)
+        used = (mount.storage for container in self.containers for mount, _depth in container.bars)
         return tuple(dict.fromkeys([*used, *self.unused]))
 
 
@@ -86,6 +106,10 @@ class Change:
         gone += [_shown(one) for one in before.storage if one not in after.storage]
         things: set[ContainerMounts | Storage] = {*after.containers, *after.storage}
         return cls(frozenset(things - {*before.containers, *before.storage}), tuple(gone))
+
+
+def _within(path: str, folder: str) -> bool:
+    return path != folder and path.startswith(folder.rstrip("/") + "/")
 
 
 STATES = {"running": _("running"), "stopped": _("stopped"), "created": _("created, never started")}
@@ -127,27 +151,30 @@ def _changes(scene: MountScene, before: MountScene | None) -> list[str]:
 
 def _shown(storage: Storage) -> str:
     """A name that fits: of an anonymous volume the first twelve digits, of a long path its end."""
-    if storage.kind == "anonymous":
-        return f"{storage.name[:12]}…"
-    return storage.name if len(storage.name) <= 34 else f"…{storage.name[-33:]}"
+    return f"{storage.name[:12]}…" if storage.kind == "anonymous" else _end(storage.name, 30)
+
+
+def _end(path: str, most: int) -> str:
+    return path if len(path) <= most else f"…{path[1 - most :]}"
 
 
 def mounts_svg(scene: MountScene, before: MountScene | None = None) -> str:
-    """The picture: containers on the left, what holds the data on the right, a line for each mount; what is new since
-    the picture before is outlined, and what has gone is named below."""
+    """The picture: on the left each container as its paths from / on, where its own layer and the image lie below and
+    every mount covers them with a bar; on the right what the bars lead to. What is new since the picture before is
+    outlined, and what has gone is named below."""
     parts: list[str] = []
     change = Change.between(before, scene)
-    heights = [BOX + LINE * max(1, len(container.mounts)) + 8 for container in scene.containers]
-    left_height = sum(heights) + GAP * max(0, len(heights) - 1)
     storage = scene.storage
-    right_height = (BOX + 14) * len(storage) + GAP * max(0, len(storage) - 1)
-    height = max(left_height, right_height, BOX) + 4
+    heights = [HEAD + ROW * (1 + len(container.mounts)) + EDGE for container in scene.containers]
+    left_height = sum(heights) + GAP * max(0, len(heights) - 1)
+    right_height = STORE * len(storage) + GAP * max(0, len(storage) - 1)
+    height = max(left_height, right_height, HEAD) + 4
     places: dict[Storage, float] = {}
     y = 2.0 + max(0.0, (height - 4 - right_height) / 2)
     for one in storage:
-        places[one] = y + (BOX + 14) / 2
+        places[one] = y + STORE / 2
         parts.append(_storage(one, y, one in scene.unused, one in change.new))
-        y += BOX + 14 + GAP
+        y += STORE + GAP
     y = 2.0
     for container, tall in zip(scene.containers, heights, strict=True):
         parts.append(_container(container, y, tall, places, container in change.new))
@@ -156,7 +183,7 @@ def mounts_svg(scene: MountScene, before: MountScene | None = None) -> str:
     if not scene.containers and not storage:
         parts.append(_text(2, 20, mounts_text(scene), "vt-kind"))
     if change.gone:
-        height += LINE + 6
+        height += ROW
         names = ", ".join(change.gone[:GONE_NAMES]) + (" …" if len(change.gone) > GONE_NAMES else "")
         parts.append(_text(2, height - 8, tr(_("Gone: {names}"), names=names), "vt-gone"))
     return (
@@ -169,15 +196,23 @@ def _text(x: float, y: float, text: str, name: str, anchor: str = "start") -> st
     return f'<text x="{x:.0f}" y="{y:.0f}" class="{name}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
+def _box(x: float, y: float, width: float, height: float, name: str, radius: int = 4) -> str:
+    place = f'x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    return f'<rect {place} rx="{radius}" class="{name}"/>'
+
+
 def _storage(one: Storage, y: float, unused: bool, new: bool) -> str:
-    dashed = (" vt-unused" if unused else "") + (" vt-new" if new else "")
-    kind = tr(KINDS[one.kind]) + (f" · {tr(_('not mounted here'))}" if unused else "")
+    marks = (" vt-unused" if unused else "") + (" vt-new" if new else "")
+    kind = tr(KINDS[one.kind]) + (f" · {tr(_('not mounted'))}" if unused else "")
     return (
-        f'<rect x="{RIGHT}" y="{y:.0f}" width="{WIDTH - RIGHT - 2}" height="{BOX + 14}" rx="4" '
-        f'class="vt-{_COLOURS[one.kind]}{dashed}"/>'
+        _box(RIGHT, y, WIDTH - RIGHT - 2, STORE, f"vt-store vt-{_COLOURS[one.kind]}{marks}")
         + _text(RIGHT + 12, y + 18, _shown(one), "vt-name")
         + _text(RIGHT + 12, y + 36, kind, "vt-kind")
-        + (_text(WIDTH - 12, y + 18, tr(NEW), "vt-news", "end") if new else "")
+        + (
+            _text(WIDTH - 12, y + (18 if len(_shown(one)) <= 24 else 36), tr(NEW), "vt-news", "end")
+            if new
+            else ""
+        )
     )
 
 
@@ -185,21 +220,39 @@ def _container(
     container: ContainerMounts, y: float, tall: float, places: dict[Storage, float], new: bool
 ) -> str:
     off = ("" if container.state == "running" else " vt-off") + (" vt-new" if new else "")
+    layers = y + HEAD
+    own = (
+        _("its own layer, over the image")
+        if container.mounts
+        else _("its own layer, over the image; no mount")
+    )
     parts = [
-        f'<rect x="2" y="{y:.0f}" width="{LEFT - 2}" height="{tall:.0f}" rx="4" class="vt-container{off}"/>',
-        _text(14, y + 20, container.name, "vt-name"),
+        _box(2, y, LEFT - 2, tall, f"vt-container{off}"),
+        _text(12, y + 20, container.name, "vt-name"),
         _text(LEFT - 12, y + 20, tr(STATES[container.state]), "vt-kind", "end"),
+        _box(EDGE, layers, LEFT - EDGE - 8, tall - HEAD - 6, "vt-layer", 3),
+        _text(EDGE + 10, layers + 16, "/", "vt-path"),
+        _text(LEFT - 20, layers + 16, tr(own), "vt-kind", "end"),
     ]
-    if not container.mounts:
-        parts.append(_text(14, y + BOX + 14, tr(_("its own layer only")), "vt-kind"))
-    for number, mount in enumerate(container.mounts):
-        at = y + BOX + LINE * number + 12
-        there = places[mount.storage]
-        mode = "" if mount.read_write else f"  {tr(_('read only'))}"
-        curve = (
-            f"M {LEFT} {at - 4:.0f} C {LEFT + 50} {at - 4:.0f}, {RIGHT - 50} {there:.0f}, {RIGHT} {there:.0f}"
-        )
-        parts.append(f'<path d="{curve}" class="vt-wire{"" if mount.read_write else " vt-read"}"/>')
-        parts.append(_text(14, at, f"{mount.target}{mode}", "vt-path"))
-        parts.append(f'<circle cx="{LEFT}" cy="{at - 4:.0f}" r="3.5" class="vt-dot"/>')
+    for number, (mount, depth) in enumerate(container.bars, start=1):
+        top = layers + ROW * number
+        parts.append(_bar(mount, EDGE * 2 + INSET * depth, top, places[mount.storage]))
     return "".join(parts)
+
+
+def _bar(mount: MountedAt, left: float, top: float, there: float) -> str:
+    """One mount: a bar over the path that it covers, and a line to what lies behind it."""
+    mode = "" if mount.read_write else tr(_("read only"))
+    room = int((LEFT - left - 28) / _CHARACTER) - (len(mode) + 2 if mode else 0)
+    middle = top + BAR / 2
+    bend = int((RIGHT - LEFT) * 0.6)
+    curve = (
+        f"M {LEFT} {middle:.0f} C {LEFT + bend} {middle:.0f}, {RIGHT - bend} {there:.0f}, {RIGHT} {there:.0f}"
+    )
+    read = "" if mount.read_write else " vt-read"
+    return (
+        _box(left, top, LEFT - left, BAR, f"vt-cover vt-{_COLOURS[mount.storage.kind]}", 3)
+        + _text(left + 10, top + 15, _end(mount.target, room), "vt-path")
+        + (_text(LEFT - 10, top + 15, mode, "vt-kind", "end") if mode else "")
+        + f'<path d="{curve}" class="vt-wire vt-{_COLOURS[mount.storage.kind]}-wire{read}"/>'
+    )

@@ -307,11 +307,16 @@ class Containers:
         folder = str(config.get("WorkingDir") or "/")
         with self._storage.root(container) as root:
             for point in container.points:
-                if point.kind == mounts.VOLUME and point.fill and not point.subpath:
+                if point.kind == mounts.VOLUME and point.fill and self._there(point):
                     await self._fill_one(container, root, point)
             if not os.path.isdir(root + scope.resolve(root, folder)):
                 scope.make_folder(root, folder)
         self._empty_unused(container)
+
+    def _there(self, point: Point) -> bool:
+        """Whether what is mounted of a volume is there; where a folder of it isn't, the start says so."""
+        folder = self.folder_of(point.name)
+        return os.path.isdir(folder + scope.resolve(folder, point.subpath))
 
     def _empty_unused(self, container: Container) -> None:
         """Of its volumes, those that no running container has may hold only what lasts."""
@@ -327,11 +332,11 @@ class Containers:
         folder, isolated = self.folder_of(point.name), self._storage.isolated
         # In a root of its own: another container may have this volume, and be changing it. /proc is a place that
         # every root has, and nothing else needs now.
-        at = {"kind": "bind", "source": folder, "target": "/proc", "rw": True}
+        at = {"kind": "bind", "source": folder, "target": "/proc", "rw": True, "subpath": point.subpath}
         spec = {
             "work": "fill",
             "path": point.target,
-            "volume": "/proc" if isolated else folder,
+            "volume": "/proc" if isolated else folder + scope.resolve(folder, point.subpath),
             "root": root,
             "chroot": isolated,
             "mounts": [at] if isolated else [],

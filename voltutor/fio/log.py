@@ -10,8 +10,10 @@ from dataclasses import dataclass
 DIRECTIONS = ("read", "write", "trim")
 
 # time (ms), value, direction, block size; then offset, priority and issue time where the version or an option
-# adds them (fio, HOWTO, "Log File Formats").
-_LINE = re.compile(r"^\s*(\d+)\s*,\s*(\d+)\s*,\s*([012])\s*,\s*(\d+)(?:\s*,.*)?$", re.MULTILINE)
+# adds them (fio, HOWTO, "Log File Formats"). A sample never leaves its line: with \s, which takes newlines too, a
+# text of blank lines would be read over and over. fio's numbers have 64 bits.
+_FIELD = "[ \\t]*([0-9]{1,20})[ \\t]*"
+_LINE = re.compile(rf"^{_FIELD},{_FIELD},[ \t]*([012])[ \t]*,{_FIELD}(?:,.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

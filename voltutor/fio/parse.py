@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +17,15 @@ class NotFio(ValueError):
 
 
 class FioError(RuntimeError):
-    """fio ran and reported an error of its own; the message is fio's text."""
+    """fio ran and reported an error of its own; the message is fio's text.
+
+    Attributes:
+        report: what fio printed all the same: the jobs that ran, and those that failed with their `error`.
+    """
+
+    def __init__(self, text: str, report: Report) -> None:
+        self.report = report
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Direction:
-    """One of a job's directions (read, write, trim).
+    """One of a job's directions (read, write, trim), or `mixed`: all of them in one, which fio prints instead of
+    them with `unified_rw_reporting=mixed`, and beside them with `both`.
 
     Attributes:
         ios: I/Os completed.
@@ -90,7 +101,8 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Report:
-    """One fio run: its version such as (3, 33), its jobs, and what it printed around the JSON."""
+    """One fio run: its version such as (3, 33), () where it says none, its jobs, and what it printed around the
+    JSON."""
 
     version: tuple[int, ...]
     jobs: tuple[JobResult, ...]
@@ -107,6 +119,20 @@ class Report:
                 return job
         raise KeyError(name)
 
+    @property
+    def failed(self) -> tuple[JobResult, ...]:
+        """The jobs that ended with an error."""
+        return tuple(job for job in self.jobs if job.error)
+
+    def said(self, job: JobResult) -> str:
+        """fio's line about a job that failed; where it printed none, what the errno means on this machine."""
+        # "fio: pid=7, err=28/file:io_u.c:1876, func=io_u error, error=No space left on device" (fio, backend.c).
+        line = re.search(rf"^.*\berr= ?{job.error}\b.*$", self.noise, re.MULTILINE)
+        if line:
+            return line[0].strip()
+        known = os.strerror(job.error) if 0 < job.error < 2**31 else ""
+        return f"error {job.error}" + (f", {known}" if known else "")
+
 
 def parse(output: bytes | str) -> Report:
     """Read what fio printed with `--output-format=json`, `json+` or `json,normal`; of several documents,
@@ -114,7 +140,7 @@ def parse(output: bytes | str) -> Report:
 
     Raises:
         NotFio: there is no fio JSON in it.
-        FioError: a job failed; the text is what fio said about it.
+        FioError: a job failed; the text is what fio said about it, and `report` has the other jobs.
     """
     text = output.decode("utf-8", errors="replace") if isinstance(output, bytes) else output
     documents, noise = _documents(text)
@@ -122,7 +148,7 @@ def parse(output: bytes | str) -> Report:
         first = next((line.strip() for line in text.splitlines() if line.strip()), "")
         raise NotFio(f"This is not fio's JSON: {first[:200]!r}." if first else "fio printed nothing.")
     raw = documents[-1]
-    version = tuple(int(part) for part in re.findall(r"\d+", str(raw["fio version"]))[:3])
+    version = _version(raw["fio version"])
     common = _options(raw.get("global options"))
     listed = raw.get("jobs") or raw.get("client_stats")
     jobs = tuple(
@@ -130,25 +156,36 @@ def parse(output: bytes | str) -> Report:
         for item in (listed if isinstance(listed, list) else [])
         if isinstance(item, dict) and item.get("jobname") != "All clients"
     )
-    failed = next((job for job in jobs if job.error), None)
-    if failed:
-        raise FioError(noise or f"job {failed.name} ended with error {failed.error}")
-    return Report(version, jobs, noise)
+    report = Report(version, jobs, noise)
+    if report.failed:
+        first_failed = report.failed[0]
+        raise FioError(noise or f"job {first_failed.name} ended with error {first_failed.error}", report)
+    return report
+
+
+# fio prints its floats with %f (json.c), so that nan, -nan, inf and -inf occur, and each is the value of a key.
+# Such a key holds no colon and no comma, and between two strings there is always one of them: what fits here
+# begins with a whole key, so it can't lie within a string.
+_BARE = re.compile(r'("[^"\\:,]+"\s*:\s*)(-?(?:nan|inf))(?=\s*[,}])')
 
 
 def _documents(text: str) -> tuple[list[dict[str, Any]], str]:
     """Every fio document in the text, and the text around them."""
+    if '"fio version"' not in text:
+        return [], ""
     # Control characters and bare nan or inf occur in what fio prints; strict JSON has neither.
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, parse_constant=lambda _name: None)
+    plain = text
     if "nan" in text or "inf" in text:
-        text = re.sub(r"(?<=[:\s,\[])-?(?:nan|inf)(?=[\s,\]}])", "null", text)
+        # Python's own NaN is as long as what it stands for, so a position is the same in both texts.
+        plain = _BARE.sub(lambda found: found[1] + "NaN".rjust(len(found[2])), text)
     documents: list[dict[str, Any]] = []
     noise: list[str] = []
     position = 0
-    while (start := text.find("{", position)) >= 0:
+    while (start := plain.find("{", position)) >= 0:
         noise.append(text[position:start])
         try:
-            value, position = decoder.raw_decode(text, start)
+            value, position = decoder.raw_decode(plain, start)
         except (ValueError, RecursionError):
             position = start + 1
             continue
@@ -156,6 +193,12 @@ def _documents(text: str) -> tuple[list[dict[str, Any]], str]:
             documents.append(value)
     noise.append(text[position:])
     return documents, "\n".join(part.strip() for part in noise if part.strip())
+
+
+def _version(raw: Any) -> tuple[int, ...]:
+    """The dotted numbers of "fio-3.33", or of "fio-3.26-19-ge7e53" as a build between two releases has it."""
+    found = re.match(r"\D*([0-9]{1,9}(?:\.[0-9]{1,9})*)(?![0-9])", str(raw))
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
 def _options(raw: Any) -> dict[str, str]:
@@ -167,17 +210,18 @@ def _options(raw: Any) -> dict[str, str]:
 def _job(raw: dict[str, Any], common: Mapping[str, str], version: tuple[int, ...]) -> JobResult:
     directions = {
         name: _direction(raw[name], version)
-        for name in ("read", "write", "trim")
-        if isinstance(raw.get(name), dict) and _number(raw[name].get("total_ios", raw[name].get("iops")))
+        for name in ("read", "write", "trim", "mixed")
+        if isinstance(raw.get(name), dict) and _moved(raw[name])
     }
-    sync = raw.get("sync")
+    sync, error = raw.get("sync"), raw.get("error")
     return JobResult(
         name=str(raw.get("jobname", "")),
-        error=int(_number(raw.get("error")) or 0),
+        # Of any size: one that no float holds is an error all the same.
+        error=int(error) if isinstance(error, int) else _whole(error) or 0,
         directions=directions,
         sync=_latency(sync, "lat", sync.get("total_ios")) if isinstance(sync, dict) else None,
         options={**common, **_options(raw.get("job options"))},
-        runtime_ns=_scaled(raw.get("job_runtime"), 1_000_000),
+        runtime_ns=_whole(raw.get("job_runtime"), 1_000_000),
         user_cpu=_number(raw.get("usr_cpu")),
         system_cpu=_number(raw.get("sys_cpu")),
         group=_whole(raw.get("groupid")),
@@ -185,20 +229,23 @@ def _job(raw: dict[str, Any], common: Mapping[str, str], version: tuple[int, ...
     )
 
 
+def _moved(raw: Mapping[str, Any]) -> bool:
+    """Whether a direction did anything: fio before 2.1.14 prints no count, and before 2.2.6 cuts `iops` to a whole
+    number, which is 0 for a slow job."""
+    return any(_number(raw.get(key)) for key in ("total_ios", "io_bytes", "iops"))
+
+
 def _direction(raw: dict[str, Any], version: tuple[int, ...]) -> Direction:
-    moved = _number(raw.get("io_bytes"))
-    if moved is not None and version and version[:2] <= (2, 18):
-        moved *= 1024  # KiB through 2.18
-    rate = _number(raw.get("bw_bytes"))
-    if rate is None and (kib := _number(raw.get("bw"))) is not None:
-        rate = kib * 1024
-    ios = _number(raw.get("total_ios"))
+    # `io_bytes` was KiB through 2.20; what made it bytes put `io_kbytes` beside it (fio, commit c12d597a).
+    kib = "io_kbytes" not in raw and version[:2] <= (2, 20)
+    rate = _number(raw.get("bw_bytes"))  # from 3.2 on
+    ios = _whole(raw.get("total_ios"))
     return Direction(
-        ios=None if ios is None else int(ios),
-        bytes=None if moved is None else int(moved),
-        runtime_ns=_scaled(raw.get("runtime"), 1_000_000),
+        ios=ios,
+        bytes=_whole(raw.get("io_bytes"), 1024 if kib else 1),
+        runtime_ns=_whole(raw.get("runtime"), 1_000_000),
         iops=_number(raw.get("iops")),
-        bandwidth=rate,
+        bandwidth=_number(raw.get("bw"), 1024) if rate is None else rate,
         submission=_latency(raw, "slat", ios),
         completion=_latency(raw, "clat", ios),
         total=_latency(raw, "lat", ios),
@@ -213,10 +260,10 @@ def _spread(raw: Mapping[str, Any], name: str, scale: int) -> Spread | None:
     """`iops_min` and its kin; bandwidth is printed in KiB per second. Without samples there is none."""
     count = _whole(raw.get(f"{name}_samples"))
     keys = ("min", "max", "mean", "stddev" if f"{name}_stddev" in raw else "dev")
-    numbers = [_number(raw.get(f"{name}_{key}")) for key in keys]
+    numbers = [_number(raw.get(f"{name}_{key}"), scale) for key in keys]
     if count == 0 or not any(numbers):
         return None
-    return Spread(count, *(None if number is None else number * scale for number in numbers))
+    return Spread(count, *numbers)
 
 
 def _latency(raw: Mapping[str, Any], name: str, ios: Any) -> Latency | None:
@@ -226,51 +273,72 @@ def _latency(raw: Mapping[str, Any], name: str, ios: Any) -> Latency | None:
         value, scale = raw.get(name), 1000
     if not isinstance(value, dict):
         return None
-    count = _number(value.get("N", ios))
-    summary = {key: _number(value.get(key)) for key in ("min", "max", "mean", "stddev")}
+    count = _whole(value.get("N", ios))
+    summary = {key: _number(value.get(key), scale) for key in ("min", "max", "mean", "stddev")}
     if count == 0 or not any(summary.values()):
         return None  # of no I/O fio prints zeros
     return Latency(
-        count=None if count is None else int(count),
-        percentiles=dict(_pairs(value.get("percentile"), scale)),
-        bins=_bins(value.get("bins")),
-        **{key: None if number is None else number * scale for key, number in summary.items()},
+        count=count,
+        percentiles=_percentiles(value.get("percentile"), scale),
+        bins=_bins(value.get("bins"), scale),
+        **summary,
     )
 
 
-def _bins(raw: Any) -> dict[int, int]:
+def _percentiles(raw: Any, scale: int) -> dict[float, float]:
+    # A percentile's key has six decimals; "0.00" pads the list through fio 3.3.
+    pairs = raw.items() if isinstance(raw, dict) else ()
+    found = ((_number(key), _number(value, scale)) for key, value in pairs if key != "0.00")
+    return {percent: value for percent, value in found if percent is not None and value is not None}
+
+
+def _bins(raw: Any, scale: int) -> dict[int, int]:
     """Counts by nanoseconds: thousands a job, so the plain case is taken the short way."""
     if not isinstance(raw, dict):
         return {}
-    try:
-        return {int(key): count for key, count in raw.items() if count.__class__ is int}
-    except ValueError:
-        return {int(key): int(count) for key, count in _pairs(raw, 1)}
+    if "FIO_IO_U_PLAT_BITS" in raw:
+        return _table(raw)
+    if scale == 1 and set(map(type, raw.values())) == {int}:
+        with contextlib.suppress(ValueError):
+            return dict(zip(map(int, raw), raw.values(), strict=True))
+    found = ((_whole(key, scale), _whole(count)) for key, count in raw.items())
+    return {at: count for at, count in found if at is not None and count is not None}
 
 
-def _pairs(raw: Any, scale: int) -> Iterator[tuple[float, float]]:
-    for key, value in raw.items() if isinstance(raw, dict) else ():
-        number = _number(value)
-        percent = _number(key)
-        # Old versions pad their list of percentiles with "0.00".
-        if number is not None and percent is not None and not (percent == 0 and scale == 1000):
-            yield percent, number * scale
+_GROUP_BITS, _GROUPS = 6, 19
+"""The measures of fio 2's table of latencies (FIO_IO_U_PLAT_BITS and _GROUP_NR in its stat.h)."""
 
 
-def _scaled(raw: Any, scale: int) -> int | None:
-    number = _number(raw)
-    return None if number is None else int(number * scale)
+def _table(raw: Mapping[str, Any]) -> dict[int, int]:
+    """From 2.2.12 through 2.19 json+ prints the table itself: every count by its index, then the table's measures.
+    Of one with other measures than any release has, nothing is known."""
+    size = _GROUPS << _GROUP_BITS
+    measures = [raw.get(f"FIO_IO_U_PLAT_{name}") for name in ("BITS", "VAL", "NR")]
+    if measures != [_GROUP_BITS, 1 << _GROUP_BITS, size]:
+        return {}
+    counts = ((index, raw.get(str(index))) for index in range(size))
+    return {_middle(index) * 1000: count for index, count in counts if count.__class__ is int and count}
 
 
-def _whole(raw: Any) -> int | None:
-    number = _number(raw)
+def _middle(index: int) -> int:
+    """A bucket's middle in microseconds, as fio's `plat_idx_to_val` (stat.c) has it: two groups of one microsecond a
+    bucket, then each group's buckets twice as wide as the group's before."""
+    if index < 2 << _GROUP_BITS:
+        return index
+    wider = (index >> _GROUP_BITS) - 1
+    place = index % (1 << _GROUP_BITS)
+    return (1 << _GROUP_BITS + wider) + ((2 * place + 1) << wider - 1)
+
+
+def _whole(raw: Any, scale: int = 1) -> int | None:
+    number = _number(raw, scale)
     return None if number is None else int(number)
 
 
-def _number(raw: Any) -> float | None:
-    """A finite number, also where it was printed as a string; else None."""
+def _number(raw: Any, scale: int = 1) -> float | None:
+    """A number times `scale`, also where it was printed as a string; None where it is not, or is not finite then."""
     try:
-        number = float(raw)
-    except (TypeError, ValueError):
+        number = float(raw) * scale
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -4,16 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voltutor.labs.common import has, shell
+from voltutor.engine import Conflict, EngineGone, Mount
+from voltutor.images import MIB
+from voltutor.labs.common import Refusal, bound, fetched, has, is_source, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import HOST_PATHS, READ_ONLY, Bench, Bind, OnHost, Remove, Run
+from voltutor.session import (
+    DEVICES,
+    HOST_PATHS,
+    PUBLISHED_PORTS,
+    READ_ONLY,
+    Bench,
+    Bind,
+    DeviceVolume,
+    OnHost,
+    Remove,
+    Run,
+    attached,
+)
 from voltutor.text import _
 
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("kvstor", "greeter", "maker", "strict", "web02", "keeper", "heir", "guarded", "owner")
-    return {**{logical: bench.names(logical) for logical in containers}, "files": str(bench.files)}
+    containers = (
+        "kvstor",
+        "greeter",
+        "maker",
+        "strict",
+        "web02",
+        "keeper",
+        "portal",
+        "heir",
+        "cabinet",
+        "guarded",
+        "owner",
+    )
+    names = {logical: bench.names(logical) for logical in containers}
+    return {**names, "disk": bench.names("disk", "volume"), "files": str(bench.files)}
 
 
 # 1: a file
@@ -21,10 +48,11 @@ def fields(bench: Bench) -> Mapping[str, str]:
 CONF = "/usr/local/etc/redis/redis.conf"
 REDIS_CONF = Bind("redis.conf", CONF)
 
-NOT_MOUNTED = Failed(_("`{kvstor}` runs, but your file is not mounted at {conf}."))
+NOT_MOUNTED = Failed(_("`{kvstor}` runs, but neither your file nor its folder is mounted in it."))
+ENDED = Failed(_("`{kvstor}` has ended: `docker container logs {kvstor}` tells why."))
 NOT_READ = Failed(
     _(
-        "Your file is at {conf}, as in the source's line, and Redis never reads it: it runs with maxmemory {seen}."
+        "Your file is mounted at {place}, as in the source, and Redis never reads it: it runs with maxmemory {seen}."
     )
 )
 CONFIGURED = Passed(
@@ -35,14 +63,26 @@ CONFIGURED = Passed(
 def configured(bench: Bench) -> Verdict:
     """A Redis that has read the host's file."""
     kvstor = bench.container("kvstor")
-    if kvstor is None or not kvstor.running:
+    if kvstor is None or not kvstor.started:
         return NotAttempted()
-    if kvstor.mount(CONF) is None:
-        return NOT_MOUNTED.seen(**fields(bench), conf=CONF)
+    conf = bench.files / "redis.conf"
+    places = [
+        mount.target for mount in kvstor.mounts if is_source(mount, conf) or is_source(mount, conf.parent)
+    ]
+    if not places:
+        return NOT_MOUNTED.seen(**fields(bench))
+    if not kvstor.running:
+        return ENDED.seen(**fields(bench))
     ready = "for i in $(seq 100); do redis-cli ping 2>/dev/null | grep -q PONG && break; sleep 0.05; done"
-    told = bench.exec("kvstor", "sh", "-c", f"{ready}; redis-cli config get maxmemory | tail -n 1").text
+    try:
+        told = bench.exec("kvstor", "sh", "-c", f"{ready}; redis-cli config get maxmemory | tail -n 1").text
+    except (Conflict, EngineGone):  # it ended meanwhile
+        told = ""
+    after = bench.container("kvstor")
+    if after is None or not after.running:
+        return ENDED.seen(**fields(bench))
     right = told == str(bench.number << 20)
-    return (CONFIGURED if right else NOT_READ).seen(**fields(bench), conf=CONF, seen=told)
+    return (CONFIGURED if right else NOT_READ).seen(**fields(bench), place=places[0], seen=told)
 
 
 FILE_STEP = Step(
@@ -69,6 +109,7 @@ FILE_STEP = Step(
     ],
     wrong={
         NOT_MOUNTED: [Run("kvstor", "redis", ("redis-server",))],
+        ENDED: [Run("kvstor", "redis", ("redis-server", "/no/such.conf"), (REDIS_CONF,))],
         NOT_READ: [Run("kvstor", "redis", ("redis-server",), (REDIS_CONF,))],
     },
     files={"redis.conf": "# written for this session\nmaxmemory {n}mb\n"},
@@ -106,11 +147,12 @@ def replaced(bench: Bench) -> Verdict:
     greeter, path = bench.container("greeter"), bench.files / "greeting"
     if greeter is None or not greeter.running or greeter.mount("/greeting") is None or not path.exists():
         return NotAttempted()
-    inside = bench.exec("greeter", "cat", "/greeting").text
-    outside = path.read_text(encoding="utf-8").strip()
+    inside, outside = bench.exec("greeter", "cat", "/greeting").out, path.read_bytes()
     if inside != outside:
-        return REPLACED.seen(**fields(bench), inside=inside, outside=outside)
-    return NotAttempted() if outside == f"hello {bench.number}" else IN_PLACE.seen(**fields(bench))
+        texts = (text.decode(errors="replace").strip() for text in (inside, outside))
+        return REPLACED.seen(**fields(bench), **dict(zip(("inside", "outside"), texts, strict=True)))
+    unchanged = outside == f"hello {bench.number}\n".encode()
+    return NotAttempted() if unchanged else IN_PLACE.seen(**fields(bench))
 
 
 REPLACED_STEP = Step(
@@ -152,7 +194,7 @@ REPLACED_STEP = Step(
 
 # 3: a source that isn't there
 
-NOTHING_THERE = Failed(_("`{maker}` has nothing at /conf."))
+NOTHING_THERE = Failed(_("`{maker}` hasn't `{files}/nowhere/conf` at /conf."))
 MADE = Passed(
     _("`{files}/nowhere/conf` is there now: Docker made an empty directory, where a file was meant.")
 )
@@ -165,7 +207,8 @@ def made(bench: Bench) -> Verdict:
     maker = bench.container("maker")
     if maker is None:
         return NotAttempted()
-    if maker.mount("/conf") is None or not (bench.files / "nowhere" / "conf").is_dir():
+    folder = bench.files / "nowhere" / "conf"
+    if not bound(maker, "/conf", folder) or not folder.is_dir():
         return NOTHING_THERE.seen(**fields(bench))
     return MADE.seen(**fields(bench))
 
@@ -207,6 +250,7 @@ MISSING_STEP = Step(
 
 # 4: the stricter option
 
+OTHER_SOURCE = Failed(_("`{strict}` hasn't `{files}/later/strict` at /conf."))
 NOT_BY_MOUNT = Failed(_("`{strict}` has the folder at /conf, but by --volume. Take --mount this time."))
 BY_MOUNT = Passed(
     _("`{strict}` has `{files}/later/strict` at /conf, by --mount: you made the folder, and Docker didn't.")
@@ -216,10 +260,14 @@ BY_MOUNT = Passed(
 def strictly(bench: Bench) -> Verdict:
     """Mounted by --mount, from a folder that somebody made."""
     strict = bench.container("strict")
-    if strict is None or strict.mount("/conf") is None:
+    if strict is None:
         return NotAttempted()
+    if not bound(strict, "/conf", bench.files / "later" / "strict"):
+        return OTHER_SOURCE.seen(**fields(bench))
     return (BY_MOUNT if "/conf" in strict.by_mount else NOT_BY_MOUNT).seen(**fields(bench))
 
+
+STRICT = Run("strict", "lab", (), (Bind("later/strict", "/conf", strict=True),))
 
 STRICT_STEP = Step(
     id="strict",
@@ -233,17 +281,17 @@ STRICT_STEP = Step(
         (_("make a directory"), _("refuse, and name the path"), _("wait until it is there")),
         answer=1,
     ),
-    solution=[
-        OnHost("mkdir -p {files}/later/strict"),
-        Run("strict", "lab", (), (Bind("later/strict", "/conf", strict=True),)),
-    ],
+    solution=[Refusal(STRICT), OnHost("mkdir -p {files}/later/strict"), STRICT],
     needs=frozenset({HOST_PATHS}),
     check=strictly,
     hints=[
         _("--mount type=bind,source=…,target=/conf is the whole option. Read what Docker says to it."),
         _("Make the folder first, by mkdir, and then repeat the line."),
     ],
-    wrong={NOT_BY_MOUNT: [Run("strict", "lab", (), (Bind("later/strict", "/conf"),))]},
+    wrong={
+        OTHER_SOURCE: [Run("strict", "lab", (), (Bind("elsewhere", "/conf"),))],
+        NOT_BY_MOUNT: [Run("strict", "lab", (), (Bind("later/strict", "/conf"),))],
+    },
     files={"later": None},
     image="lab",
     shows=("strict",),
@@ -261,6 +309,11 @@ STRICT_STEP = Step(
 # 5: a folder under a web server
 
 NO_FOLDER = Failed(_("`{web02}` does not serve your folder: it must run, with the folder at /www."))
+NOT_SERVING = Failed(
+    _(
+        "`{web02}` has your folder, but no page comes from its port 8080: start httpd there, and keep index.html."
+    )
+)
 UNEDITED = Failed(
     _("`{web02}` serves your page. Now edit `{files}/www/index.html` on the host, and ask again.")
 )
@@ -275,12 +328,14 @@ def served(bench: Bench) -> Verdict:
     web02 = bench.container("web02")
     if web02 is None:
         return NotAttempted()
-    if web02.mount("/www") is None or not web02.running:
+    if not bound(web02, "/www", bench.files / "www") or not web02.running:
         return NO_FOLDER.seen(**fields(bench))
-    line = "for i in $(seq 50); do wget -qO- http://127.0.0.1:8080/ && break; sleep 0.05; done"
-    text = bench.exec("web02", "sh", "-c", line).text.strip()
-    page = bench.files / "www" / "index.html"
-    outside = page.read_text(encoding="utf-8").strip() if page.exists() else ""
+    line = "for i in $(seq 50); do wget -qO- http://127.0.0.1:8080/ && exit; sleep 0.05; done; exit 1"
+    answer = bench.exec("web02", "sh", "-c", line)
+    if answer.code != 0:
+        return NOT_SERVING.seen(**fields(bench))
+    text, page = answer.text.strip(), bench.files / "www" / "index.html"
+    outside = page.read_text(encoding="utf-8").strip() if page.exists() else None
     if text != outside or text == f"page {bench.number}":
         return UNEDITED.seen(**fields(bench))
     return SERVED.seen(**fields(bench), text=text)
@@ -306,15 +361,18 @@ FOLDER_STEP = Step(
         _("A folder is mounted as a file is. The server is busybox's: httpd -f -p 8080 -h /www."),
         _("Edit with whatever you like: here even a replaced file is seen."),
     ],
-    wrong={NO_FOLDER: [Run("web02", "lab", HTTPD)], UNEDITED: [WEB02]},
+    wrong={
+        NO_FOLDER: [Run("web02", "lab", HTTPD)],
+        NOT_SERVING: [Run("web02", "lab", (), (Bind("www", "/www"),))],
+        UNEDITED: [WEB02],
+    },
     files={"www/index.html": "page {n}\n"},
     image="lab",
     shows=("web02",),
     explanation=_(
         "The container and the host look at one folder. A file that is replaced is found too, since the name is "
         "looked up in the folder each time. This is how one develops: edit on the host, and the server in the "
-        "container has it. From outside such a server is reached through a published port; `docker port` tells "
-        "which one was taken."
+        "container has it."
     ),
     then_now=ThenNow(
         _("What the container does at /usr/share/nginx/html shows in the host's folder."),
@@ -324,7 +382,79 @@ FOLDER_STEP = Step(
     ),
 )
 
-# 5: remove and recreate
+# 6: a port to it
+
+NO_PAGES = Failed(_("`{portal}` must run, with `{files}/portal` at /www."))
+NOT_PUBLISHED = Failed(_("`{portal}` runs, but its port 8080 is not published: `docker port` shows nothing."))
+NO_ANSWER = Failed(_("Port {port} of the host leads to `{portal}`, and no page comes from there."))
+PUBLISHED = Passed(_("127.0.0.1:{port} on the host leads to port 8080 of `{portal}`, and answers “{text}”."))
+
+PORTAL = Run("portal", "lab", HTTPD, (Bind("portal", "/www"),), publish=(8080,))
+PORT_LIMIT = 3.0
+"""Seconds that a page from a published port may take."""
+
+
+def published(bench: Bench) -> Verdict:
+    """The host's page, by way of the container, on a port of the host."""
+    portal = bench.container("portal")
+    if portal is None:
+        return NotAttempted()
+    if not bound(portal, "/www", bench.files / "portal") or not portal.running:
+        return NO_PAGES.seen(**fields(bench))
+    port = bench.engine.port(portal.id, 8080)
+    if port is None:
+        return NOT_PUBLISHED.seen(**fields(bench))
+    text = fetched(port, PORT_LIMIT)
+    if text is None:
+        return NO_ANSWER.seen(**fields(bench), port=port)
+    return PUBLISHED.seen(**fields(bench), port=port, text=text.strip())
+
+
+PORT_STEP = Step(
+    id="port",
+    title=_("From outside"),
+    goal=_(
+        "Start `{portal}` as a web server with `{files}/portal` at /www, and publish its port 8080 on the host's "
+        "127.0.0.1. Let Docker choose the port there, and ask `docker port` which it was."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("Which port of the host will lead to it?"),
+        (_("8080, as inside"), _("one that Docker picks"), _("80, as for every web server")),
+        answer=1,
+    ),
+    solution=[PORTAL],
+    needs=frozenset({HOST_PATHS, PUBLISHED_PORTS}),
+    check=published,
+    hints=[
+        _(
+            "--publish takes an address, a port of the host and a port of the container, with colons in between."
+        ),
+        _("--publish 127.0.0.1::8080: between the colons is nothing, so Docker chooses."),
+    ],
+    wrong={
+        NO_PAGES: [Run("portal", "lab", HTTPD, publish=(8080,))],
+        NOT_PUBLISHED: [Run("portal", "lab", HTTPD, (Bind("portal", "/www"),))],
+        NO_ANSWER: [Run("portal", "lab", (), (Bind("portal", "/www"),), publish=(8080,))],
+    },
+    files={"portal/index.html": "portal {n}\n"},
+    image="lab",
+    shows=("portal",),
+    explanation=_(
+        "A container has a network of its own, so its port 8080 is no port of the host's. Publishing makes a way "
+        "from one to the other. `docker port {portal}` names it, and so does the column PORTS of `docker ps`. "
+        "Without the address Docker listens on all of the host's addresses, and past many a firewall."
+    ),
+    then_now=ThenNow(
+        _("`docker run --publish-all`, and `docker port` to find the port that was taken."),
+        _(
+            "The same. --publish-all takes every port that the image declares by EXPOSE; naming one, with an "
+            "address, opens no more than one wants."
+        ),
+    ),
+)
+
+# 7: remove and recreate
 
 STILL_THERE = Failed(_("`{keeper}` is still there."))
 NO_HEIR = Failed(_("`{keeper}` is gone. Start `{heir}` with the same folder at /kept."))
@@ -390,7 +520,104 @@ AGAIN_STEP = Step(
     ),
 )
 
-# 7: read-only
+# 8: a block device
+
+NO_DISK = Failed(_("`{cabinet}` has no volume at /vault."))
+NO_DEVICE = Failed(
+    _(
+        "`{cabinet}` has a volume at /vault, but a folder of the engine's is behind it, and no device of yours."
+    )
+)
+NOT_FILLED = Failed(
+    _("`{cabinet}` has the device at /vault, and there is room on it: write more than it holds.")
+)
+ON_DEVICE = Passed(
+    _(
+        "/vault is {device} with {kind}, of {size} KiB. It is full; the write stopped, and disk.img is still "
+        "{file} MiB."
+    )
+)
+
+DISK = DeviceVolume("disk", "disk.img", 16 * MIB)
+VAULT = Run("cabinet", "lab", (), (Mount("/vault", "disk"),))
+FULL_KIB = 64
+"""Free space, in KiB, that still counts as full."""
+
+
+def on_device(bench: Bench) -> Verdict:
+    """A container on a file system of its own, filled to its end."""
+    vault = bench.container("cabinet")
+    if vault is None or not vault.running:
+        return NotAttempted()
+    mount = vault.mount("/vault")
+    if mount is None or mount.type != "volume":
+        return NO_DISK.seen(**fields(bench))
+    # Device, kind, and KiB in all and left: the last mount there is the one that a program sees.
+    line = "grep ' /vault ' /proc/mounts | tail -n 1 && df -Pk /vault | tail -n 1"
+    mounted, counted = bench.exec("cabinet", "sh", "-c", line).text.splitlines()
+    device, _target, kind = mounted.split()[:3]
+    size, _used, free = counted.split()[1:4]
+    image = bench.files / "disk.img"
+    if attached(bench.files).get(device) != image.resolve():
+        return NO_DEVICE.seen(**fields(bench))
+    if int(free) > FULL_KIB:
+        return NOT_FILLED.seen(**fields(bench))
+    there = image.stat().st_size // MIB
+    return ON_DEVICE.seen(**fields(bench), device=device, kind=kind, size=size, file=there)
+
+
+DEVICE_STEP = Step(
+    id="device",
+    title=_("A formatted block device"),
+    goal=_(
+        "Make `{files}/disk.img` a block device of 16 MiB with a file system on it, and `{disk}` a volume on that "
+        "device. Start `{cabinet}` with it at /vault, and write 20 MiB there."
+    ),
+    minutes=3,
+    prediction=Choice(
+        _("The device has 16 MiB. Where do the other 4 MiB go?"),
+        (_("to the engine's disk"), _("nowhere: the write fails"), _("disk.img grows")),
+        answer=1,
+    ),
+    solution=[
+        DISK,
+        VAULT,
+        shell("cabinet", "dd if=/dev/zero of=/vault/fill bs=1M count=20 2>/dev/null || true"),
+    ],
+    needs=frozenset({DEVICES}),
+    check=on_device,
+    hints=[
+        _(
+            "losetup makes a file a block device, and the local driver's options are those of mount(8): type, device."
+        ),
+        _(
+            "`docker volume create --opt type=ext4 --opt device=/dev/loop…`, and `losetup --find --show` names which."
+        ),
+    ],
+    wrong={
+        NO_DISK: [Run("cabinet", "lab")],
+        NO_DEVICE: [VAULT],
+        NOT_FILLED: [DISK, VAULT],
+    },
+    image="lab",
+    shows=("cabinet",),
+    volumes=("disk",),
+    explanation=_(
+        "A loop device is a file that the kernel treats as a disk, which is how one tries things that need a disk of "
+        "their own. The local driver gives its options to mount(2) when the first container starts: type=ext4 and "
+        "a device here; type=nfs, device=:/share and o=addr=HOST,rw for an NFS share; type=none, o=bind and a path "
+        "for a folder. To the container all are directories. A file system of its own has an end, so it is also a "
+        "size that lasts, which a plain volume hasn't."
+    ),
+    then_now=ThenNow(
+        _("The host's directory may be a local one, on an NFS share, or on a formatted block device."),
+        _(
+            "The same; and a volume's --opt lets Docker do the mounting, so that no host needs an fstab for it."
+        ),
+    ),
+)
+
+# 9: read-only
 
 WRITABLE = Failed(_("`{guarded}` may write to /ro: the mount is not read-only."))
 NOT_THERE = Failed(_("`{guarded}` has nothing at /ro."))
@@ -448,8 +675,9 @@ READ_ONLY_STEP = Step(
     ),
 )
 
-# 8: owners
+# 10: owners
 
+NOT_OWNED = Failed(_("`{owner}` doesn't run with `{files}/owned` at /owned."))
 NO_FILE = Failed(_("`{owner}` has your folder at /owned; now write a file there from inside."))
 BY_ROOT = Passed(
     _("Inside it belongs to user {inside}, outside to user {outside}: the numbers are the same.")
@@ -467,11 +695,14 @@ OWNER = Run("owner", "lab", (), (Bind("owned", "/owned"),))
 def owned(bench: Bench) -> Verdict:
     """Whose a file is, on either side."""
     view, path = bench.container("owner"), bench.files / "owned" / "file"
-    if view is None or view.mount("/owned") is None or not view.running:
+    if view is None or not view.running:
         return NotAttempted()
-    if not path.exists():
+    if not bound(view, "/owned", path.parent):
+        return NOT_OWNED.seen(**fields(bench))
+    inside = bench.exec("owner", "stat", "-c", "%u", "/owned/file").text
+    if not path.exists() or not inside:
         return NO_FILE.seen(**fields(bench))
-    inside, outside = bench.exec("owner", "stat", "-c", "%u", "/owned/file").text, str(path.stat().st_uid)
+    outside = str(path.stat().st_uid)
     return (BY_ROOT if inside == outside else MAPPED).seen(**fields(bench), inside=inside, outside=outside)
 
 
@@ -483,8 +714,12 @@ OWNERS_STEP = Step(
     ),
     minutes=2,
     prediction=Choice(
-        _("Under Docker as root: to whom will the file belong on the host?"),
-        (_("to you"), _("to root"), _("to nobody")),
+        _("Inside you are root, which is user 0. What decides to whom the file belongs on the host?"),
+        (
+            _("the folder's owner"),
+            _("the user's number, as the engine maps it"),
+            _("who started the container"),
+        ),
         answer=1,
     ),
     solution=[OWNER, shell("owner", "echo x > /owned/file")],
@@ -494,15 +729,15 @@ OWNERS_STEP = Step(
         _("`stat -c %u` shows the number of a file's owner, on both sides."),
         _("Write by `docker container exec {owner} sh -c 'echo x > /owned/file'`."),
     ],
-    wrong={NO_FILE: [OWNER]},
+    wrong={NO_FILE: [OWNER], NOT_OWNED: [Run("owner", "lab", (), (Bind("elsewhere", "/owned"),))]},
     files={"owned": None},
     image="lab",
     shows=("owner",),
     explanation=_(
         "The kernel knows users by number, and a container has the same numbers as the host unless they are "
-        "mapped. Root in the container is root of the host's files, so you may need root to remove what a "
-        "container left in your folder. --user runs the program under your own number; rootless engines, and the "
-        "one of this kit, map root to you."
+        "mapped. Root in the container is root of the host's files, so you may need root to change what a "
+        "container left in your folder, or to remove a folder that it made there. --user runs the program under "
+        "your own number; rootless engines, and the one of this kit, map root to you."
     ),
     then_now=ThenNow(
         "",
@@ -519,7 +754,9 @@ BIND_MOUNTS = Lab(
         MISSING_STEP,
         STRICT_STEP,
         FOLDER_STEP,
+        PORT_STEP,
         AGAIN_STEP,
+        DEVICE_STEP,
         READ_ONLY_STEP,
         OWNERS_STEP,
     ),

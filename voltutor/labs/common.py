@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from voltutor.engine import ContainerView, Mount
-from voltutor.session import READ_ONLY, Bench, Exec, Progress, Run
+from voltutor.engine import ContainerView, Mount, MountView, Refused
+from voltutor.session import READ_ONLY, Bench, Exec, Progress, Remove, Run
+
+PAGE_AT_MOST = 10_000
+"""Bytes of a page that are read."""
 
 
 def shell(name: str, line: str) -> Exec:
@@ -32,6 +38,35 @@ def has(bench: Bench, logical: str, path: str) -> bool:
     return bench.exec(logical, "test", "-e", path).code == 0
 
 
+def bound(view: ContainerView, target: str, path: Path) -> bool:
+    """Whether a file or folder of the host is mounted there, and it is this one. An engine in a virtual machine puts
+    the path on which it sees the host before it."""
+    mount = view.mount(target)
+    return mount is not None and mount.type == "bind" and is_source(mount, path)
+
+
+def is_source(mount: MountView, path: Path) -> bool:
+    """Whether a mount's source is this path of the host."""
+    return mount.source.endswith((str(path), str(path.resolve())))
+
+
+def fetched(port: int, seconds: float) -> str | None:
+    """The page that a port of this machine's loopback answers with, within so many seconds, or None."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            if answer.status == http.client.OK:
+                return answer.read(PAGE_AT_MOST).decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return None
+
+
 def looked(bench: Bench, volume: str, *argv: str) -> int:
     """The exit code of a program that finds the volume at /look, where it can't write."""
     mode = "ro" if bench.capability(READ_ONLY).available else ""
@@ -52,14 +87,36 @@ def all_gone(bench: Bench, logical: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A `docker container run` that the engine is to refuse, for what it says."""
+
+    run: Run
+
+    def argv(self, bench: Bench) -> list[str]:
+        """The line; a script goes on after it."""
+        return ["sh", "-c", f"{bench.line(self.run)} || true"]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Try it, and tell the engine's words. Where it isn't refused, as on a second time, what it made goes."""
+        try:
+            yield from self.run.perform(bench)
+        except Refused as error:
+            yield Progress(error.what)
+        else:
+            yield from Remove(self.run.name).perform(bench)
+
+
+@dataclass(frozen=True)
 class RunOnOrphan(Run):
-    """`docker container run` with the anonymous volume that `of` left behind, at /old, beside its own mounts."""
+    """`docker container run` with the anonymous volume that `of` left behind, at /old or `at`, beside its own
+    mounts."""
 
     of: str = ""
+    at: str = "/old"
 
     def _now(self, bench: Bench, without: str) -> Run:
         left = bench.left_behind(self.of)
-        old = Mount("/old", left[-1] if left else without, raw=True)
+        old = Mount(self.at, left[-1] if left else without, raw=True)
         return Run(self.name, self.image, self.command, (old, *self.volumes))
 
     def argv(self, bench: Bench) -> list[str]:

@@ -12,7 +12,7 @@ from voltutor.text import _
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("dbstore", "web03", "watcher", "copier")
+    containers = ("dbstore", "web03", "watcher", "copier", "cellar", "waiter")
     return {
         **{logical: bench.names(logical) for logical in containers},
         "backups": bench.names("backups", "volume"),
@@ -79,6 +79,9 @@ STORE_STEP = Step(
 
 OWN_VOLUME = Failed(_("`{web03}` has a volume of its own at /dbdata, and not `{dbstore}`'s."))
 NOTHING_AT = Failed(_("`{web03}` has nothing at /dbdata."))
+ENDED = Failed(
+    _("`{web03}` doesn't run. Its volumes are right or wrong all the same; start it to write to them.")
+)
 NO_ROW = Failed(_("`{web03}` has `{dbstore}`'s volume; now write /dbdata/row there."))
 TAKEN_OVER = Passed(_("Both have one Source: {source}. `{web03}` has written to `{dbstore}`'s volume."))
 
@@ -89,10 +92,12 @@ def taken_over(bench: Bench) -> Verdict:
     if store is None or web03 is None:
         return NotAttempted()
     one, two = store.mount("/dbdata"), web03.mount("/dbdata")
-    if two is None or one is None or not web03.running:
+    if two is None or one is None:
         return NOTHING_AT.seen(**fields(bench))
     if one.name != two.name:
         return OWN_VOLUME.seen(**fields(bench))
+    if not web03.running:
+        return ENDED.seen(**fields(bench))
     if not has(bench, "web03", "/dbdata/row"):
         return NO_ROW.seen(**fields(bench))
     return TAKEN_OVER.seen(**fields(bench), source=two.source)
@@ -118,6 +123,7 @@ SHARE_STEP = Step(
     wrong={
         OWN_VOLUME: [Run("web03", "lab", (), (Mount("/dbdata"),))],
         NOTHING_AT: [Run("web03", "lab")],
+        ENDED: [Run("web03", "lab", volumes_from=("dbstore",), start=False)],
         NO_ROW: [WEB03],
     },
     image="lab",
@@ -191,9 +197,9 @@ READ_ONLY_STEP = Step(
 # 4: a backup
 
 NO_TAR = Failed(_("`{backups}` is there, but holds no db.tar yet."))
-WRONG_TAR = Failed(_("`{backups}` holds a db.tar, but there is no ./row in it."))
+WRONG_TAR = Failed(_("`{backups}` holds a db.tar, but there is no file named row in it."))
 BACKED_UP = Passed(
-    _("`{backups}` holds db.tar with ./row in it: a copy of `{dbstore}`'s data that needs no container.")
+    _("`{backups}` holds db.tar with the row in it: a copy of `{dbstore}`'s data that needs no container.")
 )
 
 COPIER = Run("copier", "lab", (), (Mount("/backups", "backups"),), ("dbstore",))
@@ -205,7 +211,7 @@ def backed_up(bench: Bench) -> Verdict:
     backups = bench.volume("backups")
     if backups is None:
         return NotAttempted()
-    look = "test -e /look/db.tar || exit 3; tar -tf /look/db.tar | grep -q '^\\./row$' || exit 4"
+    look = "test -e /look/db.tar || exit 3; tar -tf /look/db.tar | grep -Eq '(^|/)row$' || exit 4"
     code = looked(bench, backups.name, "sh", "-c", look)
     if code != 0:
         return (NO_TAR if code == 3 else WRONG_TAR).seen(**fields(bench))
@@ -296,7 +302,8 @@ GOES_STEP = Step(
         "A volume that a container uses isn't removed, whoever asked for it; without a word, the option has no "
         "effect here. Had `{web03}` not been there, the data would be gone. That is the weakness of data "
         "containers: what keeps the data is a container that looks useless, and somebody will tidy it away. A "
-        "named volume has no such guard and needs none: only `docker volume rm` with its name removes it."
+        "named volume needs no such guard: no removal of a container takes it along, only `docker volume rm`, or "
+        "a prune that asks for named ones too."
     ),
     then_now=ThenNow(
         _("To share data between containers it is best to use a data container."),
@@ -304,9 +311,71 @@ GOES_STEP = Step(
     ),
 )
 
+# 6: the last user goes
+
+ONE_LEFT = Failed(_("`{cellar}` and `{waiter}` must both go; one of them is still there."))
+TAKEN = Failed(_("The volume is gone: it went with the last container that had it, by --volumes."))
+ORPHANED = Passed(
+    _("Both are gone, and the volume {name}… is still there, with its row, and used by nobody.")
+)
+
+CELLAR = Run("cellar", "lab", (), (Mount("/dbdata"),), start=False)
+WAITER = Run("waiter", "lab", volumes_from=("cellar",))
+WAITERS_ROW = shell("waiter", "hostname > /dbdata/row")
+
+
+def orphaned(bench: Bench) -> Verdict:
+    """Nobody has the volume any longer, and it is there."""
+    cellar, waiter = seen(bench, "cellar"), seen(bench, "waiter")
+    if (cellar and waiter) or not bench.was_there("waiter"):
+        return NotAttempted()
+    if cellar or waiter:
+        return ONE_LEFT.seen(**fields(bench))
+    left = bench.left_behind("cellar")
+    return ORPHANED.seen(**fields(bench), name=left[-1][:12]) if left else TAKEN.seen(**fields(bench))
+
+
+LAST_STEP = Step(
+    id="last-user",
+    title=_("When its last user goes"),
+    goal=_(
+        "`{waiter}` runs on `{cellar}`'s volume. Remove `{cellar}` with its volumes, then `{waiter}` without them, "
+        "and look for the volume."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("`{cellar}` was asked to take its volumes along. Where is the volume in the end?"),
+        (_("gone with `{cellar}`"), _("gone with `{waiter}`"), _("still there, without a container")),
+        answer=2,
+    ),
+    given=[CELLAR, WAITER, WAITERS_ROW],
+    solution=[Remove("cellar", volumes=True), Remove("waiter")],
+    check=orphaned,
+    hints=[
+        _("The option belongs to each removal, and counts only where nobody else has the volume."),
+        _("rm --force --volumes for the first, rm --force for the second, and then `docker volume ls`."),
+    ],
+    wrong={
+        ONE_LEFT: [Remove("cellar", volumes=True)],
+        TAKEN: [Remove("cellar"), Remove("waiter", volumes=True)],
+    },
+    image="lab",
+    shows=("cellar", "waiter"),
+    explanation=_(
+        "--volumes is not remembered. While `{waiter}` had the volume, the option did nothing; when `{waiter}` went "
+        "without it, nobody asked. So the volume is an orphan now. The other way round it would be gone: an "
+        "anonymous volume that came by --volumes-from goes with its last container, if that one is removed with "
+        "--volumes."
+    ),
+    then_now=ThenNow(
+        _("Removed containers leave lonely volumes on the host."),
+        _("The same, unless the last one goes with --volumes. Lab 08 finds them and cleans them up."),
+    ),
+)
+
 DATA_CONTAINERS = Lab(
     id="05-data-containers",
     title=_("Data containers, and why volumes got names"),
-    steps=(STORE_STEP, SHARE_STEP, READ_ONLY_STEP, BACKUP_STEP, GOES_STEP),
+    steps=(STORE_STEP, SHARE_STEP, READ_ONLY_STEP, BACKUP_STEP, GOES_STEP, LAST_STEP),
     fields=fields,
 )

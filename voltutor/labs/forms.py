@@ -88,5 +88,16 @@ FORMS: tuple[Form, ...] = (
         _answers("n n n y n n n n n n"),
         ("docker volume create --opt type=tmpfs --opt device=tmpfs --opt o=size=1m {volume}",),
     ),
+    Form(
+        "subpath",
+        _("a folder of a volume"),
+        "--mount type=volume,source={volume},target=/data,volume-subpath=inner",
+        "04",
+        _answers("y y n y y y n n y n"),
+        (
+            "docker volume create {volume}",
+            "docker run --rm --network none --volume {volume}:/whole {image} mkdir -p /whole/inner",
+        ),
+    ),
     Form("tmpfs", _("tmpfs"), "--tmpfs /data", "04", _answers("n n n n n n y y - -")),
 )

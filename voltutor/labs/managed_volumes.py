@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from voltutor.labs.common import RunOnOrphan, has, seen, shell
+from voltutor.labs.common import RunOnOrphan, came_with, has, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import (
     SIZED,
+    TMPFS,
     Bench,
     CreateVolume,
     Mount,
     Remove,
     Run,
+    Start,
     Stop,
     has_anonymous_name,
 )
@@ -25,7 +27,19 @@ AUTO_REMOVE_LIMIT = 3.0
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("web01", "lost", "web05", "gone", "rescue", "brief", "web04", "full", "bare", "filler")
+    containers = (
+        "web01",
+        "lost",
+        "web05",
+        "gone",
+        "rescue",
+        "brief",
+        "web04",
+        "full",
+        "bare",
+        "filler",
+        "board",
+    )
     volumes = ("vol1", "copied", "uncopied", "small")
     return {
         **{logical: bench.names(logical) for logical in containers},
@@ -106,7 +120,7 @@ BY_NAME = Failed(
     )
 )
 OUTLIVED = Passed(
-    _("The volume {name}… is still there. `{web05}` has another one, {other}…, with no page in it.")
+    _("The volume {name}… is still there. `{web05}` has another one, {other}…, which began empty.")
 )
 
 LOST = Run("lost", "lab", (), (Mount("/webapp"),))
@@ -126,7 +140,7 @@ def outlived(bench: Bench) -> Verdict:
     mount = web05.mount("/webapp")
     if mount is None or not mount.name:
         return NOTHING_THERE.seen(**fields(bench))
-    if has(bench, "web05", "/webapp/page"):
+    if mount.name in came_with(bench, "lost"):
         return BY_NAME.seen(**fields(bench))
     left = bench.left_behind("lost")
     if not left:
@@ -159,7 +173,7 @@ OUTLIVES = Step(
         NO_SECOND: [Remove("lost")],
         NOTHING_THERE: [Remove("lost"), Run("web05", "lab")],
         TAKEN_ALONG: [Remove("lost", volumes=True), WEB05],
-        BY_NAME: [Remove("lost"), WEB05, shell("web05", "hostname > /webapp/page")],
+        BY_NAME: [Remove("lost"), RunOnOrphan("web05", "lab", of="lost", at="/webapp")],
     },
     image="lab",
     shows=("lost", "web05"),
@@ -241,6 +255,10 @@ RESCUE = Step(
 
 RUNS = Failed(_("`{brief}` runs. Stop it, and see what is left."))
 NOT_RM = Failed(_("`{brief}` has stopped and is still there: it was started without --rm."))
+NO_SCRATCH = Failed(_("`{brief}` is gone, and it never had an anonymous volume at /scratch."))
+VOLUME_LEFT = Failed(
+    _("`{brief}` is gone, and its volume is still there: it was removed by hand. Start it anew, with --rm.")
+)
 VANISHED = Passed(_("`{brief}` is gone, and the anonymous volume that it had at /scratch with it."))
 
 BRIEF = Run("brief", "lab", (), (Mount("/scratch"),), remove=True)
@@ -254,7 +272,12 @@ def vanished(bench: Bench) -> Verdict:
         time.sleep(0.05)
         brief = bench.container("brief")
     if brief is None:
-        return VANISHED.seen(**fields(bench)) if bench.was_there("brief") else NotAttempted()
+        if not bench.was_there("brief"):
+            return NotAttempted()
+        volumes = came_with(bench, "brief")
+        if not volumes:
+            return NO_SCRATCH.seen(**fields(bench))
+        return (VOLUME_LEFT if bench.engine.volume(volumes[-1]) else VANISHED).seen(**fields(bench))
     return (RUNS if brief.running else NOT_RM).seen(**fields(bench))
 
 
@@ -274,7 +297,12 @@ RUN_RM = Step(
         _("--rm is an option of `docker container run`."),
         _("Then `docker container stop {brief}`, and `docker volume ls`."),
     ],
-    wrong={RUNS: [BRIEF], NOT_RM: [Run("brief", "lab", (), (Mount("/scratch"),)), Stop("brief")]},
+    wrong={
+        RUNS: [BRIEF],
+        NOT_RM: [Run("brief", "lab", (), (Mount("/scratch"),)), Stop("brief")],
+        NO_SCRATCH: [Run("brief", "lab", remove=True), Stop("brief")],
+        VOLUME_LEFT: [Run("brief", "lab", (), (Mount("/scratch"),)), Remove("brief")],
+    },
     image="lab",
     shows=("brief",),
     explanation=_(
@@ -356,6 +384,7 @@ NAMED_STEP = Step(
 # 6: filled from the image
 
 ONE_ONLY = Failed(_("It takes both, `{full}` and `{bare}`."))
+NOT_THESE = Failed(_("It takes `{copied}` at /etc of `{full}`, and `{uncopied}` at /etc of `{bare}`."))
 NOT_FILLED = Failed(_("`{full}` has no /etc/passwd: its volume was not filled, or was not empty."))
 FILLED_TOO = Failed(_("`{bare}` has /etc/passwd: its volume was filled as well."))
 FILLED = Passed(
@@ -373,6 +402,12 @@ def filled(bench: Bench) -> Verdict:
         return NotAttempted()
     if not (full and bare and full.running and bare.running):
         return ONE_ONLY.seen(**fields(bench))
+    wanted = (full, "copied"), (bare, "uncopied")
+    if not all(
+        (mount := view.mount("/etc")) and mount.name == bench.names(volume, "volume")
+        for view, volume in wanted
+    ):
+        return NOT_THESE.seen(**fields(bench))
     if not has(bench, "full", "/etc/passwd"):
         return NOT_FILLED.seen(**fields(bench))
     return (FILLED_TOO if has(bench, "bare", "/etc/passwd") else FILLED).seen(**fields(bench))
@@ -399,6 +434,7 @@ FILLING = Step(
     ],
     wrong={
         ONE_ONLY: [FULL],
+        NOT_THESE: [Run("full", "lab"), BARE],
         NOT_FILLED: [Run("full", "lab", (), (Mount("/etc", "copied", "nocopy"),)), BARE],
         FILLED_TOO: [FULL, Run("bare", "lab", (), (Mount("/etc", "uncopied"),))],
     },
@@ -421,11 +457,13 @@ FILLING = Step(
 NO_LIMIT = Failed(_("`{small}` has no size: the local driver was told no options."))
 NOT_AT = Failed(_("`{filler}` has not `{small}` at /small."))
 ROOM_LEFT = Failed(_("`{small}` still has room: fill it."))
+TOO_LARGE = Failed(_("`{small}` holds {size} KiB: its size is to be 1 MiB."))
 LIMITED = Passed(
     _("`{small}` holds 1 MiB and no more: {used} KiB are used, and the write that hit the limit failed.")
 )
 
 SIZE = (("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=1m"))
+LARGER = (*SIZE[:2], ("o", "size=8m"))
 SMALL = CreateVolume("small", SIZE)
 FILLER = Run("filler", "lab", (), (Mount("/small", "small"),))
 
@@ -443,7 +481,9 @@ def limited(bench: Bench) -> Verdict:
     size, used, free = bench.exec(
         "filler", "sh", "-c", "df -Pk /small | awk 'NR == 2 {print $2, $3, $4}'"
     ).text.split()
-    if int(free) > 64 or int(size) > 2048:
+    if int(size) > 1024:
+        return TOO_LARGE.seen(**fields(bench), size=size)
+    if int(free) > 64:
         return ROOM_LEFT.seen(**fields(bench))
     return LIMITED.seen(**fields(bench), used=used)
 
@@ -478,6 +518,7 @@ SIZE_LIMIT = Step(
         NO_LIMIT: [CreateVolume("small"), FILLER],
         NOT_AT: [SMALL, Run("filler", "lab")],
         ROOM_LEFT: [SMALL, FILLER],
+        TOO_LARGE: [CreateVolume("small", LARGER), FILLER],
     },
     image="lab",
     shows=("filler",),
@@ -490,14 +531,85 @@ SIZE_LIMIT = Step(
     ),
     then_now=ThenNow(
         _("A stateful service must say how much disk space its volume is to have."),
-        _("That was the platform's rule. Docker's local driver enforces a size only through what it mounts."),
+        _(
+            "That was the platform's rule. Docker's local driver enforces a size through what it mounts, or, since "
+            "20.10, by --opt size= where its disk is xfs with project quotas."
+        ),
+    ),
+)
+
+# 8: no volume at all, and no layer
+
+NO_TMPFS = Failed(_("`{board}` has no tmpfs at /scratch."))
+NO_COPY = Failed(_("`{board}` has a tmpfs; now write a note to /scratch/note, and the same to /note."))
+NOT_RESTARTED = Failed(_("Both notes are there. Stop `{board}`, and start it again."))
+STILL_STOPPED = Failed(_("`{board}` was stopped. Start it again, to see what it still has."))
+EMPTY_AGAIN = Passed(
+    _("/note is still there, in the layer. /scratch is empty: what lay there lay in memory.")
+)
+
+BOARD = Run("board", "lab", tmpfs=("/scratch",))
+BOTH_NOTES = shell("board", "hostname | tee /scratch/note > /note")
+
+
+def emptied(bench: Bench) -> Verdict:
+    """A note in the layer is there after a stop and a start, and one in memory is not."""
+    board = bench.container("board")
+    if board is None or not board.started:
+        return NotAttempted()
+    if not board.running:
+        return STILL_STOPPED.seen(**fields(bench))
+    if bench.exec("board", "grep", " /scratch tmpfs ", "/proc/mounts").code != 0:
+        return NO_TMPFS.seen(**fields(bench))
+    if not has(bench, "board", "/note"):
+        return NO_COPY.seen(**fields(bench))
+    if has(bench, "board", "/scratch/note"):
+        return NOT_RESTARTED.seen(**fields(bench))
+    return (EMPTY_AGAIN if board.finished else NO_COPY).seen(**fields(bench))
+
+
+MEMORY_STEP = Step(
+    id="tmpfs",
+    title=_("Neither a volume nor the layer"),
+    goal=_(
+        "Start `{board}` with a tmpfs at /scratch, and write a note to /scratch/note and to /note. Then stop it and "
+        "start it again."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("Which note will be there after a stop and a start?"),
+        (_("both"), _("only /scratch/note"), _("only /note"), _("none")),
+        answer=2,
+    ),
+    solution=[BOARD, BOTH_NOTES, Stop("board"), Start("board")],
+    needs=frozenset({TMPFS}),
+    check=emptied,
+    hints=[
+        _("--tmpfs takes a place in the container, and no name: nothing of it is listed anywhere."),
+        _("`echo x | tee /scratch/note > /note` in a shell of the container writes both."),
+    ],
+    wrong={
+        NO_TMPFS: [Run("board", "lab")],
+        NO_COPY: [BOARD],
+        NOT_RESTARTED: [BOARD, BOTH_NOTES],
+        STILL_STOPPED: [BOARD, BOTH_NOTES, Stop("board")],
+    },
+    image="lab",
+    shows=("board",),
+    explanation=_(
+        "A tmpfs is a file system in memory, which the engine mounts for this one container when it starts and gives "
+        "back when it stops. Nothing of it reaches a disk (but perhaps the swap), so it is for secrets and for what "
+        "is written often and may be lost. It bypasses the layer as a volume does, and can't be shared."
+    ),
+    then_now=ThenNow(
+        "", _("--tmpfs came with Docker 1.10; --mount type=tmpfs can say its size and mode too.")
     ),
 )
 
 MANAGED_VOLUMES = Lab(
     id="04-managed-volumes",
     title=_("Volumes that Docker keeps"),
-    steps=(ANONYMOUS_VOLUME, OUTLIVES, RESCUE, RUN_RM, NAMED_STEP, FILLING, SIZE_LIMIT),
+    steps=(ANONYMOUS_VOLUME, OUTLIVES, RESCUE, RUN_RM, NAMED_STEP, FILLING, SIZE_LIMIT, MEMORY_STEP),
     fields=fields,
 )
 

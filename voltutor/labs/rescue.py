@@ -21,6 +21,13 @@ SERVE = ("httpd", "-f", "-p", "8080", "-h", PLACE)
 LINES = 400
 
 
+ASK = (
+    "for i in $(seq 50); do wget -qO /tmp/asked http://127.0.0.1:8080/book && break; sleep 0.05; done; "
+    "sha256sum /tmp/asked | cut -d ' ' -f 1"
+)
+"""The checksum of what the service answers with."""
+
+
 def book(bench: Bench) -> str:
     """The book as it was last night; it differs from learner to learner."""
     chance = random.Random(bench.session.id)  # noqa: S311 - sums in a story
@@ -144,11 +151,13 @@ class Restore:
         wanted: the night whose book is looked for.
         tidy: whether the orphans are removed.
         mounted: whether the service gets the volume, or only a copy of the book in its own layer.
+        serving: whether its web server is started.
     """
 
     wanted: str = "good"
     tidy: bool = True
     mounted: bool = True
+    serving: bool = True
 
     def _sum(self, bench: Bench) -> str:
         whole = next(night.written(book(bench)) for night in NIGHTS if night.name == self.wanted)
@@ -189,7 +198,8 @@ class Restore:
         if bench.container("ledger"):
             bench.do(Remove("ledger", volumes=True))
         if self.mounted:
-            bench.do(Run("ledger", "lab", SERVE, (Mount(PLACE, found, raw=True),)))
+            command = SERVE if self.serving else ()
+            bench.do(Run("ledger", "lab", command, (Mount(PLACE, found, raw=True),)))
         else:
             copy = f"mkdir -p {PLACE}; cp /look/book {PLACE}; exec {shlex.join(SERVE)}"
             bench.do(Run("ledger", "lab", ("sh", "-c", copy), (Mount("/look", found, raw=True),)))
@@ -205,6 +215,10 @@ DOWN = Failed(_("`{ledger}` doesn't run."))
 NO_BOOK = Failed(_("`{ledger}` runs, and has no book at {place}."))
 IN_ITS_LAYER = Failed(_("The book lies in `{ledger}`'s own layer. The next upgrade would lose it again."))
 NOT_THE_BOOK = Failed(_("`{ledger}` has a book, but not last night's: its checksum is {seen}…"))
+SERVES_NOTHING = Failed(
+    _("The book is back, and `{ledger}` doesn't serve it: nothing comes from its port 8080.")
+)
+LOST = Failed(_("No volume holds last night's book any longer: it was removed. Reset begins the night anew."))
 ORPHANS_LEFT = Failed(_("The book is back. Volumes that nobody uses are still lying around: {n}."))
 RESCUED = Passed(_("The book is back to the byte, `{ledger}` runs on a volume, and no orphan is left."))
 
@@ -220,13 +234,18 @@ def rescued(bench: Bench) -> Verdict:
         return DOWN.seen(**fields(bench))
     told = bench.exec("ledger", "sha256sum", f"{PLACE}/book")
     if told.code != 0:
-        fresh = len(orphans(bench)) >= len(NIGHTS)
-        return NotAttempted() if fresh else NO_BOOK.seen(**fields(bench))
+        left = orphans(bench)
+        if len(left) >= len(NIGHTS):
+            return NotAttempted()
+        there = any(_sum_of(bench, name) == checksum(bench) for name in left)
+        return (NO_BOOK if there else LOST).seen(**fields(bench))
     found = told.text.split()[0]
     if found != checksum(bench):
         return NOT_THE_BOOK.seen(**fields(bench), seen=found[:12])
     if not any(mount.type in ("volume", "bind") and mount.target == PLACE for mount in ledger.mounts):
         return IN_ITS_LAYER.seen(**fields(bench))
+    if bench.exec("ledger", "sh", "-c", ASK).text != found:
+        return SERVES_NOTHING.seen(**fields(bench))
     left = orphans(bench)
     return (ORPHANS_LEFT if left else RESCUED).seen(**fields(bench), n=len(left))
 
@@ -258,7 +277,9 @@ QUEST = Step(
         NOT_THE_BOOK: [Restore("flipped")],
         ORPHANS_LEFT: [Restore(tidy=False)],
         DOWN: [Remove("ledger")],
-        NO_BOOK: [Restore("empty")],
+        NO_BOOK: [Restore("empty", tidy=False)],
+        LOST: [Restore("empty")],
+        SERVES_NOTHING: [Restore(serving=False)],
         IN_ITS_LAYER: [Restore(mounted=False)],
         AUDITOR_GONE: [Remove("auditor", volumes=True)],
     },

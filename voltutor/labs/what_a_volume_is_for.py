@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from voltutor.labs.common import has, seen, shell
+from voltutor.labs.common import bound, has, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import HOST_PATHS, Bench, Bind, Commit, Mount, Remove, Run, Start, Stop
+from voltutor.session import HOST_PATHS, Bench, Bind, Commit, Mount, Remove, Run, Start, Stop, moment
 from voltutor.text import _
 
 
@@ -29,6 +29,9 @@ NOT_STOPPED = Failed(
 )
 STOPPED = Failed(_("`{box}` was stopped. Start it again, to see what it still has."))
 NO_NOTE = Failed(_("`{box}` was stopped and started, but it has no /note: write one before you stop it."))
+WRITTEN_AFTER = Failed(
+    _("`{box}` has a /note, but it was written after the start. Stop and start it once more.")
+)
 KEPT = Passed(
     _("`{box}` was stopped and started, and its /note still says {text}: its layer was there all the time.")
 )
@@ -49,6 +52,10 @@ def kept(bench: Bench) -> Verdict:
         return NOT_STOPPED.seen(**fields(bench)) if there else NotAttempted()
     if not there:
         return NO_NOTE.seen(**fields(bench))
+    # A file's time is looked at in whole seconds: older than the start is what was there before it.
+    written, started = bench.exec("box", "stat", "-c", "%Y", "/note").text, moment(box.started)
+    if started and written.isdigit() and int(written) > started.timestamp():
+        return WRITTEN_AFTER.seen(**fields(bench))
     return KEPT.seen(**fields(bench), text=bench.exec("box", "cat", "/note").text)
 
 
@@ -69,7 +76,12 @@ STOP_AND_START = Step(
         _("Three commands: one that runs a shell in the container, one that stops it, one that starts it."),
         _("`docker container exec`, `docker container stop`, `docker container start`."),
     ],
-    wrong={NOT_STOPPED: [NOTE], STOPPED: [NOTE, Stop("box")], NO_NOTE: [Stop("box"), Start("box")]},
+    wrong={
+        NOT_STOPPED: [NOTE],
+        STOPPED: [NOTE, Stop("box")],
+        NO_NOTE: [Stop("box"), Start("box")],
+        WRITTEN_AFTER: [Stop("box"), Start("box"), shell("box", "sleep 1.5; hostname > /note")],
+    },
     image="lab",
     shows=("box",),
     explanation=_(
@@ -221,6 +233,7 @@ COMMITTING = Step(
 
 ONE_ONLY = Failed(_("It takes both, `{writer}` and `{reader}`, running."))
 NOT_SHARED = Failed(_("`{writer}` and `{reader}` have no volume in common at /shared."))
+NOT_COMMON = Failed(_("They share a volume at /shared, but it is {name} and not `{common}`."))
 NOTHING_WRITTEN = Failed(_("They share the volume `{common}`; now let `{writer}` write to /shared/note."))
 SHARED = Passed(
     _("`{reader}` reads in /shared/note what `{writer}` wrote: both see one directory, the volume {name}.")
@@ -240,6 +253,8 @@ def shared(bench: Bench) -> Verdict:
     one, two = writer.mount("/shared"), reader.mount("/shared")
     if one is None or two is None or not one.name or one.name != two.name:
         return NOT_SHARED.seen(**fields(bench))
+    if one.name != bench.names("common", "volume"):
+        return NOT_COMMON.seen(**fields(bench), name=one.name)
     if not has(bench, "reader", "/shared/note"):
         return NOTHING_WRITTEN.seen(**fields(bench))
     return SHARED.seen(**fields(bench), name=one.name)
@@ -267,6 +282,10 @@ SHARING = Step(
     wrong={
         ONE_ONLY: [WRITER],
         NOT_SHARED: [WRITER, Run("reader", "lab", (), (Mount("/shared"),))],
+        NOT_COMMON: [
+            Run("writer", "lab", (), (Mount("/shared", "other"),)),
+            Run("reader", "lab", (), (Mount("/shared", "other"),)),
+        ],
         NOTHING_WRITTEN: [WRITER, READER],
     },
     image="lab",
@@ -285,7 +304,7 @@ SHARING = Step(
 
 # 5: past the stack
 
-NOT_BOUND = Failed(_("`{inside}` has nothing of the host at /meeting."))
+NOT_BOUND = Failed(_("`{inside}` doesn't run with `{folder}` at /meeting."))
 NO_FILE = Failed(_("`{inside}` has the host's folder at /meeting; now write a note to it, from inside."))
 ONE_FILE = Passed(
     _(
@@ -307,13 +326,12 @@ def met(bench: Bench) -> Verdict:
     inside = bench.container("inside")
     if inside is None:
         return NotAttempted()
-    mount = inside.mount("/meeting")
-    if mount is None or mount.type != "bind" or not inside.running:
+    if not bound(inside, "/meeting", bench.files / "meeting") or not inside.running:
         return NOT_BOUND.seen(**fields(bench))
     note = bench.files / "meeting" / "note"
-    if not note.exists():
-        return NO_FILE.seen(**fields(bench))
     number = bench.exec("inside", "stat", "-c", "%i", "/meeting/note").text
+    if not note.exists() or not number:
+        return NO_FILE.seen(**fields(bench))
     line = bench.exec("inside", "grep", " /meeting ", "/proc/self/mountinfo").text
     outside = str(note.stat().st_ino)
     words = ONE_FILE if number == outside else TWO_KERNELS

@@ -13,6 +13,7 @@ from voltutor.lessons.play import (
     reserve,
     reset_plan,
     solve,
+    take_down,
     verdict,
     volumes_of,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "reserve",
     "reset_plan",
     "solve",
+    "take_down",
     "verdict",
     "volumes_of",
 ]

@@ -234,10 +234,25 @@ def _tags(step: Step, bench: Bench) -> list[str]:
     return [bench.names(name, "image") for name in [*tagged, *made]]
 
 
+IN_USE = _("{name} stays, since somebody uses it: {why}")
+
+
 def clear(step: Step, bench: Bench) -> Iterator[Progress]:
-    """Reset: remove the step's containers, its further image names and its result, and set up what is given.
+    """Reset: take the step down, and set up what is given.
 
     What was made by hand under the step's names goes too; the caller has asked.
+    """
+    yield from take_down(step, bench)
+    lay_out(step, bench)
+    yield from _do(step.given, bench)
+
+
+def take_down(step: Step, bench: Bench) -> Iterator[Progress]:
+    """Remove the step's containers, volumes, further image names, files and result; what was made by hand under its
+    names too. What somebody else uses stays, and is named.
+
+    Raises:
+        EngineError: the engine does not answer.
     """
     for logical in names_of(step):
         if view := bench.container(logical):
@@ -265,17 +280,25 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
         if volume := bench.volume(logical):
             yield Progress(f"$ docker volume rm {volume.name}")
             with contextlib.suppress(NotFound):
-                bench.engine.remove_volume(volume.name)
+                try:
+                    bench.engine.remove_volume(volume.name)
+                except Conflict as error:
+                    yield Progress(tr(IN_USE, name=volume.name, why=error.explanation))
+                    continue
             bench.session.journal.gone("volume", volume.name)
         bench.session.journal.forget("volume", bench.names(logical, "volume"))
     for name in _tags(step, bench):
         if bench.engine.image(name):
             yield Progress(f"$ docker image rm {name}")
             with contextlib.suppress(NotFound):
-                bench.engine.remove_image(name)
+                try:
+                    bench.engine.remove_image(name)
+                except Conflict as error:
+                    yield Progress(tr(IN_USE, name=name, why=error.explanation))
+                    continue
         bench.session.journal.gone("image", name)
     if step.measures:
-        bench.result_path(step.measures).unlink(missing_ok=True)
+        bench.forget_result(step.measures)
     for command in (*step.given, *step.solution):
         if isinstance(command, Lasting):
             command.undo(bench)
@@ -284,8 +307,6 @@ def clear(step: Step, bench: Bench) -> Iterator[Progress]:
             shutil.rmtree(bench.files / name, ignore_errors=True)
         else:
             (bench.files / name).unlink(missing_ok=True)
-    lay_out(step, bench)
-    yield from _do(step.given, bench)
 
 
 NO_CAPABILITY = NotPossible(_("{engine} can't do this here: {why}."))

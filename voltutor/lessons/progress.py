@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from voltutor.errors import VoltutorError
 from voltutor.home import locked, write_atomically
@@ -47,18 +46,20 @@ class Progress:
 
     def get(self, lab: str, step: str) -> StepProgress:
         """What is known of a step."""
-        raw = self._read().get(lab, {}).get(step, {})
-        known = {key: raw[key] for key in StepProgress.__dataclass_fields__ if key in raw}
-        return StepProgress(**known)
+        return self._read().get(lab, {}).get(step, StepProgress())
 
     def update(self, lab: str, step: str, **changes: object) -> StepProgress:
         """Change what is known of a step."""
         with locked(self.path.with_suffix(".lock")):
-            new = replace(self.get(lab, step), **changes)  # type: ignore[arg-type]
-            labs = {key: dict(value) for key, value in self._read().items()}
-            labs.setdefault(lab, {})[step] = asdict(new)
-            write_atomically(self.path, json.dumps({"version": VERSION, "labs": labs}, indent=1) + "\n")
+            labs = {key: dict(value) for key, value in self._read(keep=True).items()}
+            new = replace(labs.get(lab, {}).get(step, StepProgress()), **changes)  # type: ignore[arg-type]
+            labs.setdefault(lab, {})[step] = new
+            write_atomically(self.path, _text(labs))
             return new
+
+    def forget(self, lab: str, step: str) -> None:
+        """As if the step had never been begun."""
+        self.update(lab, step, **asdict(StepProgress()))
 
     def export(self, path: Path) -> int:
         """Write it to another file; the number of steps in it.
@@ -67,7 +68,7 @@ class Progress:
             OSError: the file can't be written.
         """
         labs = self._read()
-        write_atomically(path, json.dumps({"version": VERSION, "labs": labs}, indent=1) + "\n")
+        write_atomically(path, _text(labs))
         return sum(len(steps) for steps in labs.values())
 
     def take_in(self, path: Path) -> int:
@@ -79,35 +80,74 @@ class Progress:
             OSError: it can't be read.
         """
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            if raw["version"] != VERSION:
-                raise ValueError
-            found = {
-                (str(lab), str(step)): StepProgress(**value)
-                for lab, steps in raw["labs"].items()
-                for step, value in steps.items()
-            }
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            found = _labs(path.read_text(encoding="utf-8"))
+        except ValueError as error:
             raise NotProgress(
                 _("{path} is no progress file of this version."),
                 _("Take one that `voltutor progress save` wrote."),
                 path=path,
             ) from error
-        for (lab, step), new in found.items():
-            if not self.get(lab, step).passed:
-                self.update(lab, step, **asdict(new))
-        return len(found)
+        for lab, steps in found.items():
+            for step, new in steps.items():
+                if not self.get(lab, step).passed:
+                    self.update(lab, step, **asdict(new))
+        return sum(len(steps) for steps in found.values())
 
-    def _read(self) -> Mapping[str, Mapping[str, Any]]:
+    def _read(self, keep: bool = False) -> _Labs:
+        """What stands in the file; nothing where it can't be read. Before it is written over (`keep`), one that can't
+        be read is kept beside it, each under a name of its own, so that nothing is lost."""
         try:
-            raw = json.loads(self.path.read_text(encoding="utf-8"))
-            labs = raw["labs"]
-            if raw["version"] == VERSION and isinstance(labs, dict):
-                return labs
+            return _labs(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except (ValueError, KeyError, TypeError):
-            pass
-        # Nothing is lost: what can't be read is kept beside it.
-        self.path.replace(self.path.with_suffix(".corrupt.json"))
-        return {}
+        except ValueError:
+            if keep:
+                kept = (
+                    self.path.with_suffix(f".corrupt{n}.json")
+                    for n in ("", *map("-{}".format, range(2, 1000)))
+                )
+                self.path.replace(next(path for path in kept if not path.exists()))
+            return {}
+
+
+_Labs = Mapping[str, Mapping[str, StepProgress]]
+
+
+def _text(labs: _Labs) -> str:
+    plain = {lab: {step: asdict(known) for step, known in steps.items()} for lab, steps in labs.items()}
+    return json.dumps({"version": VERSION, "labs": plain}, indent=1) + "\n"
+
+
+def _labs(text: str) -> _Labs:
+    """Read a file's text, and look at every value in it.
+
+    Raises:
+        ValueError: it is no progress, or of another version.
+    """
+    try:
+        raw = json.loads(text)
+        if raw["version"] != VERSION:
+            raise ValueError(raw["version"])
+        return {
+            str(lab): {str(step): _step(value) for step, value in steps.items()}
+            for lab, steps in raw["labs"].items()
+        }
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _step(value: Mapping[str, object]) -> StepProgress:
+    known = StepProgress(**{key: value[key] for key in StepProgress.__dataclass_fields__ if key in value})  # type: ignore[arg-type]
+    kinds = (
+        (known.passed, str),
+        (known.guess, float | int | None),
+        (known.guessed, bool),
+        (known.hints, int),
+    )
+    if (
+        not all(isinstance(one, kind) for one, kind in kinds)
+        or isinstance(known.guess, bool)
+        or known.hints < 0
+    ):
+        raise ValueError(value)
+    return known

@@ -13,7 +13,8 @@ from voltutor.session import DROP_CACHES, REFLINK, Bench
 _LOOK = r"""
 grep ' /look ' /proc/self/mountinfo
 dev=$(awk '$5 == "/look" {print $3}' /proc/self/mountinfo)
-for d in /sys/dev/block/$dev /sys/dev/block/$dev/..; do
+src=$(basename "$(awk '$5 == "/look" {for (i = 6; i < NF; i++) if ($i == "-") print $(i + 2)}' /proc/self/mountinfo)")
+for d in /sys/dev/block/$dev /sys/dev/block/$dev/.. /sys/class/block/$src /sys/class/block/$src/..; do
   [ -d $d/queue ] && for k in scheduler write_cache rotational; do echo "$k=$(cat $d/queue/$k)"; done && break
 done
 echo "load=$(cut -d' ' -f1 /proc/loadavg)"
@@ -47,7 +48,8 @@ def look(bench: Bench) -> Circumstances:
         "storage_driver": info.driver,
         "backing_file_system": mount[3] if mount else info.backing or None,
         "device": mount[4] if mount else None,
-        "mount_options": mount[5] if mount else None,
+        # Those of the mount, and those of its file system.
+        "mount_options": ",".join(dict.fromkeys(f"{mount[2]},{mount[5]}".split(","))) if mount else None,
         "scheduler": scheduler[1] if scheduler else seen.get("scheduler"),
         "write_cache": seen.get("write_cache"),
         "rotational": seen.get("rotational"),

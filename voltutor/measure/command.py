@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from voltutor.errors import VoltutorError
 from voltutor.measure.experiment import Experiment
 from voltutor.measure.places import LAYER, VOLUME, Place
 from voltutor.measure.workloads import Workload
-from voltutor.results import Result, save
+from voltutor.results import Result, load, save
 from voltutor.session import Bench, Progress
 from voltutor.text import _, tr
 
@@ -23,48 +24,68 @@ class Measure:
     a: Place = LAYER
     b: Place = VOLUME
     budget: float = 120.0
+    seed: int | None = None
+
+    @property
+    def places(self) -> tuple[Place, Place]:
+        """Where it is done."""
+        return (VOLUME, VOLUME.again()) if self.workload.floor else (self.a, self.b)
 
     @property
     def key(self) -> str:
         """The name of its result: the workload's, with the places where they are not layer and volume."""
-        if (self.a, self.b) == (LAYER, VOLUME):
+        if self.workload.floor or self.places == (LAYER, VOLUME):
             return self.workload.name
         return f"{self.workload.name}.{self.a.name}-{self.b.name}"
 
     def argv(self, _bench: Bench) -> list[str]:
         """`voltutor measure WORKLOAD --places A,B --budget SECONDS`; a place against itself is A,A."""
-        places = f"{self.a.kind},{self.b.kind}"
+        places = ",".join(place.kind for place in self.places)
         return ["voltutor", "measure", self.workload.name, "--places", places, "--budget", f"{self.budget:g}"]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Measure; the result is saved after every pair, and once more with what ended it, so that what was
-        measured stays. A result that was not finished is gone on with."""
+        measured stays. A result that was not finished is gone on with; one that was stays until the new one answers
+        too."""
         path = bench.result_path(self.key)
-        result = self._unfinished(bench)
+        there, result = bench.result(self.key), self._unfinished(bench)
+        if there and there.answers:
+            path = bench.partial_path(self.key)
         if result:
             yield Progress(tr(_("Going on where it stopped; whole rounds so far: {n}."), n=result.rounds))
-        said = ""
+        said, seed = "", secrets.randbits(31) if self.seed is None else self.seed
         try:
-            for update in Experiment(self.workload, self.a, self.b, self.budget).run(bench, result):
+            experiment = Experiment(self.workload, *self.places, self.budget, seed)
+            for update in experiment.run(bench, result):
                 if update.result is not result and update.result.pairs:
-                    save(path, update.result)
+                    self._save(bench, path, update.result)
                     result = update.result
                 text = update.text if update.text != said else ""
                 said = update.text
                 yield Progress(text, update.done, update.total, result, update.pair)
         except GeneratorExit:
-            self._stopped(path, result, "cancelled")
+            self._stopped(bench, path, result, "cancelled")
             raise
         except VoltutorError as error:
-            self._stopped(path, result, error.what)
+            self._stopped(bench, path, result, error.what)
             raise
 
     def _unfinished(self, bench: Bench) -> Result | None:
-        known = bench.result(self.key)
-        if known is None or known.complete or known.places != (self.a.name, self.b.name):
-            return None
-        return known if set(known.sizes) <= set(self.workload.sizes) else None
+        for path in (bench.partial_path(self.key), bench.result_path(self.key)):
+            known = load(path)[0] if path.exists() else None
+            same = known and known.places == tuple(place.name for place in self.places)
+            if known and same and not known.complete and set(known.sizes) <= set(self.workload.sizes):
+                return known
+        return None
 
-    def _stopped(self, path: Path, result: Result | None, why: str) -> None:
-        if result and result.pairs and not result.complete:
-            save(path, replace(result, stopped=why))
+    def _save(self, bench: Bench, path: Path, result: Result) -> None:
+        """Write it; what answers takes the place of what answered before."""
+        if result.answers:
+            save(bench.result_path(self.key), result)
+            bench.partial_path(self.key).unlink(missing_ok=True)
+        else:
+            save(path, result)
+
+    def _stopped(self, bench: Bench, path: Path, result: Result | None, why: str) -> None:
+        if result and result.pairs and not result.answers:
+            self._save(bench, path, replace(result, stopped=why))

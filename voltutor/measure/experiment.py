@@ -21,12 +21,15 @@ from voltutor.measure.places import Place
 from voltutor.measure.stage import Stage
 from voltutor.measure.workloads import Workload
 from voltutor.results import Circumstances, Pair, Result, Trial, pairs_needed
-from voltutor.results.statistics import PILOT
+from voltutor.results.statistics import LEAST, PILOT
 from voltutor.session import COPIES_UP, Bench
 from voltutor.text import _, tr
 
 PILOT_GRACE = 4
 """How many times its budget an experiment may take for its pilot: without one there is no claim at all."""
+
+SAME = ("engine_version", "storage_driver", "kernel", "device", "backing_file_system", "fio", "definition")
+"""Circumstances that must not change within one result."""
 
 SPARE = 64 * MIB
 """Bytes that stay free."""
@@ -73,9 +76,9 @@ class Experiment:
     """One workload in two places.
 
     Attributes:
-        budget: seconds from the first pair on; when they are spent no further pair is begun, but for the pilot's on
-            a machine that is slow.
-        seed: of the random order; the same seed gives the same order.
+        budget: seconds from the first pair on; when they are spent no further pair is begun, but for those that any
+            claim needs, on a machine that is slow.
+        seed: of the random order; the same seed gives the same order. A result that is gone on with keeps its own.
         any_storage: also where whole images are copied, to record what that means.
     """
 
@@ -118,14 +121,27 @@ class Experiment:
             yield from fitting._measure(bench, so_far, found)
 
     def _measure(self, bench: Bench, so_far: Result | None, found: Circumstances) -> Iterator[Update]:
-        if so_far and so_far.expected_sizes and so_far.expected_sizes != tuple(self.workload.sizes):
-            so_far = None  # of other files: nothing to go on with
+        found = {**found, "definition": self.workload.definition}
+        if so_far and (changed := self._changed(so_far, found)):
+            text = _(
+                "What was measured before can't be gone on with ({what} is another one by now); it begins anew."
+            )
+            yield Update(so_far, tr(text, what=", ".join(changed)))
+            so_far = None
         for progress in bench.prepare(self.workload.image):
             yield Update(so_far or self._blank(), progress.text)
         result = so_far or replace(self._blank(), circumstances=found)
         result = replace(result, stopped="", complete=False)
         with Stage(bench, self.workload) as stage:
             yield from self._rounds(stage, result)
+
+    def _changed(self, so_far: Result, found: Circumstances) -> list[str]:
+        """What is not as it was when the first pairs were measured: theirs and later ones are no one sample."""
+        known = so_far.circumstances
+        changed = [key for key in SAME if key in known and known[key] != found.get(key)]
+        if so_far.expected_sizes and so_far.expected_sizes != tuple(self.workload.sizes):
+            changed.append("files")
+        return changed
 
     @property
     def space(self) -> int:
@@ -189,7 +205,7 @@ class Experiment:
         )
 
     def _rounds(self, stage: Stage, result: Result) -> Iterator[Update]:
-        clock, begun = _Clock(), result.rounds
+        clock, begun = _Clock(max((pair.b.at for pair in result.pairs), default=0.0)), result.rounds
         for number in itertools.count(begun):
             if number >= PILOT and result.planned is None:
                 result, text = self._plan(result, clock.spent, number - begun)
@@ -209,17 +225,17 @@ class Experiment:
     def _round(
         self, stage: Stage, result: Result, number: int, clock: _Clock
     ) -> Iterator[tuple[Result, str]]:
-        chance = random.Random(f"{self.seed}-{number}")  # noqa: S311 - the order of trials, no secret
+        chance = random.Random(f"{result.seed}-{number}")  # noqa: S311 - the order of trials, no secret
         sizes = list(self.workload.sizes)
         chance.shuffle(sizes)
         for _tick in stage.begin_round((self.a, self.b), sizes):
             yield result, tr(_("Preparing a fresh container."))
         clock.start()
         for size in sizes:
-            swapped = chance.random() < 0.5
+            swapped = _swapped(result.seed, size, number)
             if any(pair.round == number for pair in result.of_size(size)):
                 continue  # measured before an interruption
-            if clock.spent > self.budget * (PILOT_GRACE if number < PILOT else 1):
+            if clock.spent > self.budget * (PILOT_GRACE if number < LEAST else 1):
                 yield replace(result, stopped="budget"), ""
                 return
             order = [self.b, self.a] if swapped else [self.a, self.b]
@@ -241,7 +257,7 @@ class Experiment:
         argv = stage.command(place, path)
         if self.workload.cold:
             stage.drop_caches()
-        at = clock.spent
+        at = clock.at
         output: list[ExecResult] = []
         for _tick in stage.run(container, argv, output):
             yield None
@@ -262,7 +278,7 @@ class Experiment:
         pilots = [[pair.log_ratio(result.metric) for pair in result.of_size(size)] for size in result.sizes]
         needed = pairs_needed(pilots, self.workload.target)
         left = (self.budget - spent) / spent * rounds if rounds else needed
-        affordable = max(PILOT, result.rounds + int(left))
+        affordable = max(LEAST, result.rounds + int(left))
         planned = min(needed, affordable)
         text = tr(_("The pilot calls for {n} pairs of each size."), n=needed)
         if planned < needed:
@@ -270,11 +286,20 @@ class Experiment:
         return replace(result, needed=needed, planned=planned), text
 
 
-class _Clock:
-    """Seconds since the first pair began; what was prepared before it does not count."""
+def _swapped(seed: int, size: int | None, number: int) -> bool:
+    """Whether the second place goes first in a round. Of two rounds it goes first in one, and chance tells in which:
+    then neither place is the first more often, whatever being the first is worth."""
+    first = random.Random(f"{seed}-{size}-{number // 2}").random() < 0.5  # noqa: S311 - as above
+    return first != bool(number % 2)
 
-    def __init__(self) -> None:
+
+class _Clock:
+    """Seconds since the first pair began; what was prepared before it does not count. `before` are those of an
+    experiment that is gone on with."""
+
+    def __init__(self, before: float = 0.0) -> None:
         self._began: float | None = None
+        self._before = before
 
     def start(self) -> None:
         """Begin, the first time that it is called."""
@@ -284,3 +309,8 @@ class _Clock:
     def spent(self) -> float:
         """Seconds so far; 0 before the start."""
         return time.monotonic() - self._began if self._began else 0.0
+
+    @property
+    def at(self) -> float:
+        """Seconds since the experiment began, breaks left out."""
+        return self._before + self.spent

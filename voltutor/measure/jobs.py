@@ -116,7 +116,7 @@ class Io:
             "filename": path,
             "size": self.size,
             "ioengine": "libaio",
-            "direct": 1,
+            "direct": self.options.get("direct", 0),  # a tmpfs before Linux 6.6 has none
             "fallocate": "none",
             "rw": "write",
             "bs": "1M",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voltutor import fio
 from voltutor.errors import UsageError
@@ -40,6 +41,7 @@ class Workload:
         cold: whether the page cache is emptied before each trial, where the engine's kernel lets us.
         target: half-width of the interval of the log-ratio that the number of pairs aims at.
         direct: whether its I/O goes past the page cache.
+        floor: whether a place is compared with another one of its kind, whatever places are asked for: the noise.
         reduced: the same with smaller files, for a disk without the room.
     """
 
@@ -59,10 +61,26 @@ class Workload:
     cold: bool = False
     target: float = math.log(1.05)
     direct: bool = False
+    floor: bool = False
     reduced: Workload | None = None
 
     def __repr__(self) -> str:
         return f"workload({self.name!r})"
+
+    @property
+    def definition(self) -> str:
+        """What it does, in 12 hex digits: results of two definitions are not continued by one another."""
+        parts = (
+            self.job,
+            self.folder,
+            self.image,
+            self.sizes,
+            self.files,
+            self.paths,
+            self.used_up,
+            self.cold,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def path(self, size: int | None, index: int) -> str:
         """The file for a trial; `index` counts from 0 over the files of a size."""
@@ -82,7 +100,7 @@ class Workload:
         return LAB_IMAGES[self.image].data_bytes or (STEADY if self.prefill else 16 * MIB)
 
 
-def _steady(name: str, title: str, isolates: str, expects: str, job: Io, cold: bool = False) -> Workload:
+def _steady(name: str, title: str, isolates: str, expects: str, job: Io, floor: bool = False) -> Workload:
     return Workload(
         name=name,
         title=title,
@@ -93,7 +111,27 @@ def _steady(name: str, title: str, isolates: str, expects: str, job: Io, cold: b
         folder="/work",
         prefill=job.prefill,
         direct=bool(job.options.get("direct")),
+        floor=floor,
+    )
+
+
+def _reading(
+    name: str, title: str, isolates: str, expects: str, job: Io, cold: bool = False, image: str = "seed"
+) -> Workload:
+    less = replace(job, size=64 * MIB)
+    words = name, title, isolates, expects
+    return Workload(
+        name=name,
+        title=title,
+        isolates=isolates,
+        expects=expects,
+        metric=job.metric,  # type: ignore[arg-type]
+        job=job,
+        folder="/seed",
+        image=image,
+        paths=(seed_path(job.size // MIB, 1),),
         cold=cold,
+        reduced=_reading(*words, less, cold, "seed-small") if job != less else None,
     )
 
 
@@ -200,6 +238,14 @@ _LISTED = (
         Io(STEADY, {**_DIRECT, "rw": "randwrite"}),
     ),
     _steady(
+        "a-a",
+        _("The same place twice: the noise"),
+        _("random-write in a volume, against another volume: what differs here is this machine's noise."),
+        _("No difference; where one is claimed, the other figures of this machine are worth nothing either."),
+        Io(STEADY, {**_DIRECT, "rw": "randwrite"}),
+        floor=True,
+    ),
+    _steady(
         "random-write-buffered",
         _("Random writes through the page cache"),
         _("The same without O_DIRECT: what is timed is mostly memory, as it is for most programs."),
@@ -232,10 +278,10 @@ _LISTED = (
             runtime=None,
         ),
     ),
-    _steady(
+    _reading(
         "read-warm",
-        _("Reading what is in memory"),
-        _("Reads of 1 MiB from the page cache, of a file that the container wrote: a control."),
+        _("Reading a file of the image that is in memory"),
+        _("Reads of 1 MiB from the page cache, of a 256 MiB file of a layer below: a control."),
         _("No difference: overlayfs hands reads to the file."),
         Io(
             STEADY,
@@ -243,10 +289,10 @@ _LISTED = (
             metric="bytes_per_second",
         ),
     ),
-    _steady(
+    _reading(
         "read-cold",
-        _("Reading what is not in memory"),
-        _("Reads of 1 MiB from the disk: a control. fio drops the file's own pages before each trial."),
+        _("Reading a file of the image that is not in memory"),
+        _("Reads of 1 MiB from the disk, of a 256 MiB file of a layer below, its pages dropped first: a control."),
         _("No difference."),
         Io(
             STEADY,

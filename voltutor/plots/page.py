@@ -9,7 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from voltutor.plots.ratios import FINDINGS, ratios
+from voltutor.plots.circumstances import TITLES, setting, storage, tags, when
+from voltutor.plots.findings import Direction, direction, unfinished, words
+from voltutor.plots.ratios import ratios
 from voltutor.plots.style import png, svg
 from voltutor.plots.views import views
 from voltutor.results import (
@@ -19,36 +21,12 @@ from voltutor.results import (
     amount_interval,
     compare,
     place_title,
+    slowdown,
     times_interval,
 )
 from voltutor.text import _, tr
 
 MIB = 1 << 20
-
-TITLES = {
-    "engine": _("engine"),
-    "engine_version": _("its version"),
-    "api": _("API"),
-    "storage_driver": _("storage driver"),
-    "backing_file_system": _("file system"),
-    "device": _("device"),
-    "mount_options": _("mount options"),
-    "journal": _("journal"),
-    "scheduler": _("I/O scheduler"),
-    "write_cache": _("write cache"),
-    "rotational": _("rotational"),
-    "reflink": _("clones files"),
-    "kernel": _("kernel"),
-    "cpus": _("CPUs"),
-    "memory_bytes": _("memory (bytes)"),
-    "memory_limit": _("memory limit of the cgroup"),
-    "cpu_limit": _("CPU limit of the cgroup"),
-    "fio": _("fio"),
-    "load_1min": _("load at the start"),
-    "dirty_kib": _("dirty pages at the start (KiB)"),
-    "free_bytes": _("free on the data root (bytes)"),
-    "caches_dropped": _("page cache can be dropped"),
-}
 
 
 def page(results: Sequence[Result], workloads: dict[str, tuple[str, str]] | None = None) -> str:
@@ -66,13 +44,27 @@ def page(results: Sequence[Result], workloads: dict[str, tuple[str, str]] | None
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found = compare(*measured)
     told = workloads or {}
+    numbers = {one: number for number, one in enumerate(tags(measured), 1)}
+    compared = list(zip(measured, compare(*measured), strict=True))
+    # Where all compare the same two places, these are the columns' names.
+    alike = len({result.places for result in measured}) == 1
+    a, b = (place_title(name) for name in measured[0].places) if alike else (tr(_("first")), tr(_("second")))
+    places = [] if alike else [tr(_("places"))]
+    ends = [
+        tr(head) for head in (_("times as long"), _("pairs"), _("p"), _("finding"), _("would have shown"))
+    ]
     return environment.get_template("page.html").render(
         tr=tr,
         _=_,
+        heads=[tr(_("workload")), tr(_("measured on")), *places, a, b, *ends],
+        alike=alike,
         forest=_image(svg(ratios(measured))),
-        rows=[_row(result, one) for result, each in zip(measured, found, strict=True) for one in each],
+        rows=[
+            {**_row(result, found), "section": section, "number": numbers.get(setting(result))}
+            for section, (result, each) in enumerate(compared, 1)
+            for found in each
+        ],
         sections=[_section(result, *told.get(result.workload, (result.workload, ""))) for result in measured],
         recorded=any(result.origin == "recorded" for result in measured),
     )
@@ -83,22 +75,32 @@ def _image(text: str) -> str:
 
 
 def _row(result: Result, found: Comparison) -> dict[str, object]:
-    size = f" {found.size // MIB} MiB" if found.size else ""
-    plain = found.finding in FINDINGS
-    worse = found.finding is (Finding.HIGHER if result.slower_is_more else Finding.LOWER)
-    said = tr(FINDINGS[found.finding]) if plain else tr(_("slower") if worse else _("faster"))
+    size = f" {found.size // MIB}\N{NO-BREAK SPACE}MiB" if found.size else ""
+    pointing = direction(result, found)
+    slower = pointing is Direction.SLOWER
+    said = words(result, found) or tr(
+        _("{place} slower") if slower else _("{place} faster"), place=place_title(result.places[0])
+    )
     return {
         "workload": f"{result.workload}{size}",
-        "places": " / ".join(place_title(name) for name in result.places),
+        "places": [place_title(name) for name in result.places],
+        "storage": storage(result),
+        "when": when(result),
         "a": amount_interval(result.metric, found.a),
         "b": amount_interval(result.metric, found.b),
-        "ratio": times_interval(found.ratio),
+        "ratio": times_interval(slowdown(result, found)),
         "n": found.n,
-        "p": f"{found.p:.3f}",
+        "p": _chance(found.p) if result.answers and found.finding is not Finding.TOO_FEW else "",
         "finding": said,
-        "could": f"{found.detectable:.2f}" if found.finding is Finding.NO_DIFFERENCE else "",
-        "kind": "plain" if plain else "worse" if worse else "better",
+        "could": f"{found.detectable:.2f}"
+        if result.answers and found.finding is Finding.NO_DIFFERENCE
+        else "",
+        "kind": pointing.value,
     }
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def _section(result: Result, title: str, isolates: str) -> dict[str, object]:
@@ -118,4 +120,12 @@ def _section(result: Result, title: str, isolates: str) -> dict[str, object]:
         for name, draw, words in views(result)
         if name != "ratios"
     ]
-    return {"title": title, "name": result.workload, "isolates": isolates, "figures": figures, "seen": seen}
+    return {
+        "title": title,
+        "name": result.workload,
+        "where": ", ".join(part for part in (storage(result), when(result)) if part),
+        "unfinished": unfinished(result, result.rounds),
+        "isolates": isolates,
+        "figures": figures,
+        "seen": seen,
+    }

@@ -4,7 +4,8 @@ markers that say the same without colour."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,22 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from voltutor.plots.circumstances import caption
+from voltutor.plots.findings import unfinished
 from voltutor.results import SECOND, Result
-from voltutor.text import _, tr
 
 LAYER = "#b3400a"
 VOLUME = "#1f6fb4"
 INK = "#22272e"
 MUTED = "#667080"
 GUESS = "#6b3fa0"
+
+PALE = "#9aa3af"
+SLOWER, FASTER = LAYER, VOLUME
+"""Of a finding, whichever places it compares."""
+
+CAPTION = 8
+"""Points."""
 
 BIND = "#2e7d4f"
 TMPFS = "#7a5c00"
@@ -81,24 +90,27 @@ def time_label(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def caption(result: Result) -> str:
-    """The circumstances in one line: without them the figures mean little."""
-    seen = result.circumstances
-    parts = [
-        seen.get("engine"),
-        seen.get("storage_driver") and f"{seen.get('storage_driver')} on {seen.get('backing_file_system')}",
-        seen.get("cpus") and f"{seen.get('cpus')} CPUs",
-        seen.get("kernel") and f"Linux {seen.get('kernel')}",
-        seen.get("fio"),
-        result.started[:10],
-        tr(_("recorded")) if result.origin == "recorded" else tr(_("measured live")),
-    ]
-    return " · ".join(str(part) for part in parts if part)
-
-
 def add_caption(made: Figure, result: Result) -> None:
-    """Put the circumstances under the figure."""
-    made.supxlabel(caption(result), fontsize=7.5, color=MUTED, x=0.01, ha="left")
+    """Put the circumstances of the one result under its figure, and whether it is finished."""
+    parts = (caption(result), unfinished(result, result.rounds))
+    add_lines(made, [" · ".join(part for part in parts if part)])
+
+
+def add_lines(made: Figure, lines: Iterable[str]) -> None:
+    """Put small lines under the figure. What is longer than the figure is wide goes on in the next line, after one of
+    its dots."""
+    fitting = int(made.get_figwidth() * 72 / (CAPTION * 0.55))
+    whole = "\N{NO-BREAK SPACE}"  # textwrap leaves it alone
+    wrapped = [
+        part.replace(whole, " ")
+        for line in lines
+        for part in textwrap.wrap(
+            line.replace(" ", whole).replace(f"{whole}·{whole}", f"{whole}· "),
+            fitting,
+            subsequent_indent="    ",
+        )
+    ]
+    made.supxlabel("\n".join(wrapped), fontsize=CAPTION, color=MUTED, x=0.01, ha="left", linespacing=1.4)
 
 
 def svg(made: Figure) -> str:

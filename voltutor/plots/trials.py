@@ -20,6 +20,9 @@ PERCENTILES = (50.0, 99.0, 99.9)
 CLASSES_PER_DECADE = 12
 """fio's bins grow with the latency; equal steps on a log axis make their heights comparable."""
 
+Series = tuple[tuple[float, float], ...]
+"""Seconds since the job began, and I/Os per second."""
+
 METRICS = {
     "seconds": _("time"),
     "iops": _("I/Os per second"),
@@ -175,7 +178,8 @@ def _percentiles(counts: Mapping[int, int], wanted: Iterable[float]) -> dict[flo
 
 
 def over_time(result: Result) -> Figure:
-    """I/Os per second while the job ran: a row a place, a line a trial. Where nothing was done, the line is at 0.
+    """I/Os per second while the job ran: a row a place, a line a trial. Where nothing was done, the line is at 0; the
+    time is counted from the job's start, since the first file's copy-up comes before the first I/O.
 
     Raises:
         ValueError: the workload keeps no series.
@@ -183,25 +187,29 @@ def over_time(result: Result) -> Figure:
     shown = {name: [t.series for t in _trials(result, name) if t.series] for name in result.places}
     if not all(shown.values()):
         raise ValueError("no series to draw")
+    step = _step(series for every in shown.values() for series in every)
     with style():
         made = figure(height=4.6)
         rows = made.subplots(2, 1, sharex=True, sharey=True)
         for axes, (name, all_series) in zip(rows, shown.items(), strict=True):
             looking = looks(name)
             for number, series in enumerate(all_series):
-                filled = _with_gaps(series)
+                filled = _with_gaps(series, step)
                 axes.plot(
                     [at for at, _value in filled],
                     [value for _at, value in filled],
                     color=looking["color"],
                     linewidth=1.8 if number == 0 else 0.7,
                     alpha=1 if number == 0 else 0.3,
+                    clip_on=False,  # or half of a line at 0 is cut off
+                    marker="." if len(filled) == 1 else None,  # of one point there is no line
                 )
             axes.set_title(place_title(name), fontsize=10, color=looking["color"])
             axes.set_ylim(0)
             axes.grid(True)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _pos: f"{value / 1000:g} k"))
-        rows[1].set_xlabel(tr(_("time since the first write (seconds)")))
+        rows[1].set_xlim(0)
+        rows[1].set_xlabel(tr(_("seconds since the job began; fio's own start comes first")))
         made.supylabel(tr(_("I/Os per second")), fontsize=10, color=INK)
         made.suptitle(
             tr(_("{workload}: I/Os per second while file after file is opened"), workload=result.workload),
@@ -211,16 +219,21 @@ def over_time(result: Result) -> Figure:
     return made
 
 
-def _with_gaps(series: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """From the first sample on, with zeros where samples are missing: fio writes none for a step without an I/O."""
-    points = list(series)
-    start = points[0][0]
-    step = (
-        median(later - earlier for (earlier, _a), (later, _b) in pairwise(points)) if len(points) > 1 else 0.0
-    )
-    filled = [(0.0, points[0][1])]
-    for (before, _old), (at, value) in pairwise(points):
-        if at - before > 1.8 * step:
-            filled += [(before - start + step, 0.0), (at - start - step, 0.0)]
-        filled.append((at - start, value))
+def _step(every: Iterable[Series]) -> float:
+    """The usual time between two samples, in seconds; 0 where no series has two."""
+    steps = [later - earlier for series in every for (earlier, _a), (later, _b) in pairwise(series)]
+    return median(steps) if steps else 0.0
+
+
+def _with_gaps(series: Series, step: float) -> list[tuple[float, float]]:
+    """With zeros where samples are missing, from the job's start on: fio writes none for a step without an I/O, and
+    a sample stands at the end of the step that it sums up."""
+    filled: list[tuple[float, float]] = []
+    before = 0.0
+    for at, value in series:
+        if step and at - before > 1.8 * step:
+            begun = before + step if filled else 0.0
+            filled += [(begun, 0.0), (max(begun, at - step), 0.0)]
+        filled.append((at, value))
+        before = at
     return filled

@@ -29,11 +29,10 @@ def views(result: Result, guess: float | None = None, slower: float | None = Non
     else:
         words = tr(_("Every trial, the two of a pair joined by a line."))
         yield "pairs", lambda: pairs(result), words
-    ratio = slower if result.slower_is_more or not slower else 1 / slower
     yield (
         "ratios",
-        lambda: ratios([result], ratio),
-        tr(_("Ratio of the first place to the second, pair by pair.")),
+        lambda: ratios([result], slower),
+        tr(_("How many times as long it takes in the first place as in the second, pair by pair.")),
     )
     if a_trial.series:
         yield "over-time", lambda: over_time(result), tr(_("I/Os per second over time, in both places."))

@@ -1,4 +1,5 @@
-"""The method: a number of pairs fixed by the spread of a pilot, then one exact interval over all of them.
+"""The method: a number of pairs fixed by the spread and the order of a pilot, then one exact interval over all of
+them.
 
 Bootstrap intervals of eight pairs, and stopping when an interval looks narrow, cover less than they say;
 order statistics cover what they say whatever the distribution is (David & Nagaraja, Order Statistics, 7.1).
@@ -10,10 +11,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import fmean, median, stdev
+from statistics import NormalDist, fmean, median, stdev
 
 CONFIDENCE = 0.95
 PILOT = 8
+LEAST = 9
+"""Pairs, at least: the interval of eight goes from the least of them to the largest, so one odd round would hide any
+difference; that of nine leaves out one at either end."""
 MOST = 40
 TO_TELL = 24
 """Pairs that can tell whether rounds resemble each other, where eight seem to."""
@@ -31,6 +35,7 @@ class Finding(Enum):
     NO_CLAIM = "no claim"
     TOO_FEW = "too few pairs"
     BY_CHANCE = "not beyond chance among so many questions"
+    UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -113,51 +118,80 @@ def spread(values: Sequence[float]) -> float:
 
 
 def pairs_needed(pilots: Sequence[Sequence[float]], target: float = TARGET) -> int:
-    """How many pairs give an interval of this half-width, from the pilot's log-ratios, one sequence a size; 8 to 40.
+    """How many pairs give an interval of this half-width, from the pilot's log-ratios, one sequence a size; 9 to 40.
 
     Their spread decides, and their order; their median is not looked at: what steers the number must not be what is
     asked.
     """
-    # The median's standard error is about 1.2533 that of the mean.
-    sd = max(spread(values) for values in pilots) * 1.2533
-    least = TO_TELL if resembling(pilots) else PILOT
-    return min(MOST, max(least, math.ceil((1.96 * sd / target) ** 2)))
+    sd = max(spread(values) for values in pilots)
+    least = TO_TELL if resembling(pilots) else LEAST
+    return next((n for n in range(least, MOST) if sd * _reach(n) <= target), MOST)
+
+
+def _reach(n: int) -> float:
+    """Where the interval of so many values ends, on average, in their standard deviations (Blom 1958, for normal
+    ones)."""
+    rank = _rank(n, CONFIDENCE)
+    return NormalDist().inv_cdf((n + 1 - rank - 0.375) / (n + 0.25)) if rank else math.inf
+
+
+POWER = 0.8
+"""How often a difference is shown that counts as one that likely would have been."""
 
 
 def detectable(log_ratios: Sequence[float]) -> float:
-    """The smallest ratio, above 1, that so many pairs of this spread would likely have shown."""
-    if len(log_ratios) < 2:
+    """The smallest ratio, above 1, that the interval of so many pairs of this spread shows four times out of five."""
+    n = len(log_ratios)
+    rank = _rank(n, CONFIDENCE)
+    if rank == 0:
         return math.inf
-    return math.exp((1.96 + 0.84) * 1.2533 * spread(log_ratios) / math.sqrt(len(log_ratios)))
+    # It is shown where fewer than `rank` pairs lie on the other side of 1: how seldom must a pair do that?
+    low, high = 0.0, 0.5
+    for _step in range(40):
+        share = (low + high) / 2
+        shown = sum(math.comb(n, j) * share**j * (1 - share) ** (n - j) for j in range(rank))
+        low, high = (share, high) if shown > POWER else (low, share)
+    return math.exp(-NormalDist().inv_cdf(low) * spread(log_ratios))
 
 
 def correlated(values: Sequence[float]) -> bool:
-    """Whether successive rounds resemble each other beyond chance (lag-1 correlation of ranks, at 5 %).
+    """Whether successive rounds resemble each other beyond chance, or go one way: each at 2.5 %.
 
     Then the rounds are not so many independent looks, and the interval covers less than it says.
     """
-    return len(values) >= PILOT and _lag(values) > _likely(len(values), 1.645)
+    return len(values) >= PILOT and _suspicious([values], 0.025)
 
 
 def resembling(pilots: Sequence[Sequence[float]]) -> bool:
-    """Whether the pilot's rounds seem to resemble each other, the sizes taken together: too few to tell, so more
-    pairs are wanted to find out. It looks at the order of the ratios only, not at where they lie."""
-    n = min(map(len, pilots))
-    return fmean(_lag(values) for values in pilots) > _likely(n, 1.0)
+    """Whether the pilot's rounds seem to resemble each other or to go one way, the sizes taken together: too few to
+    tell, so more pairs are wanted to find out. It looks at the order of the ratios only, not at where they lie."""
+    return _suspicious(pilots, 0.3)
 
 
-def _lag(values: Sequence[float]) -> float:
-    n = len(values)
-    order = sorted(range(n), key=lambda i: values[i])
-    ranks = [0.0] * n
-    for rank, index in enumerate(order):
-        ranks[index] = float(rank)
-    centre = (n - 1) / 2
-    variance = sum((rank - centre) ** 2 for rank in ranks)
-    return sum((ranks[i] - centre) * (ranks[i + 1] - centre) for i in range(n - 1)) / variance
+def _suspicious(series: Sequence[Sequence[float]], chance: float) -> bool:
+    """Whether the lag-1 correlation of the ranks, or their correlation with time, is such as independent values
+    seldom have: the first is then about normal with mean -1/n and deviation 1/sqrt(n) (Bartels 1982), the second with
+    mean 0 and deviation 1/sqrt(n - 1) (Spearman)."""
+    n = min(map(len, series))
+    ranks = [_ranks(values) for values in series]
+    lag = fmean(_product(one, one[1:]) for one in ranks)
+    trend = fmean(_product(one, range(n)) for one in ranks)
+    normal = NormalDist()
+    return (lag + 1 / n) * math.sqrt(n) > normal.inv_cdf(1 - chance) or abs(trend) * math.sqrt(
+        n - 1
+    ) > normal.inv_cdf(1 - chance / 2)
 
 
-def _likely(n: int, deviations: float) -> float:
-    """What a lag-1 correlation seldom exceeds under independence, where it is about normal with mean -1/n and
-    deviation 1/sqrt(n) (Bartels 1982)."""
-    return -1 / n + deviations / math.sqrt(n)
+def _ranks(values: Sequence[float]) -> list[float]:
+    """From 0 on; equal values share the mean of theirs."""
+    ordered = sorted(values)
+    return [ordered.index(value) + (ordered.count(value) - 1) / 2 for value in values]
+
+
+def _product(ranks: Sequence[float], others: Sequence[float]) -> float:
+    """The sum of products of two series of ranks about their middle, as a share of what it is at most."""
+    centre = (len(ranks) - 1) / 2
+    most = sum((i - centre) ** 2 for i in range(len(ranks)))
+    varies = sum((rank - centre) ** 2 for rank in ranks) > 0
+    total = sum((one - centre) * (other - centre) for one, other in zip(ranks, others, strict=False))
+    return total / most if varies and most else 0.0

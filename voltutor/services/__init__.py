@@ -3,7 +3,7 @@ data are saved and restored."""
 
 from voltutor.services.all import stateful, stateless
 from voltutor.services.answers import Answer, parse, spread
-from voltutor.services.backup import About, BadBackup, Manifest, chunks, copy, finish, read_manifest, verify
+from voltutor.services.backup import About, BadBackup, Manifest, Packing, chunks, read_manifest, verify
 from voltutor.services.deploy import Deploy
 from voltutor.services.saving import Backup, Saved, backup_path, backups, recover
 from voltutor.services.scaling import Scaler
@@ -38,6 +38,7 @@ __all__ = [
     "Heal",
     "Load",
     "Manifest",
+    "Packing",
     "Room",
     "SaveLog",
     "Saved",
@@ -51,9 +52,7 @@ __all__ = [
     "backup_path",
     "backups",
     "chunks",
-    "copy",
     "declared",
-    "finish",
     "front",
     "log_path",
     "look",

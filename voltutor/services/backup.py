@@ -6,8 +6,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -108,43 +111,104 @@ class Manifest:
         return cls(about, tuple(Entry(**entry) for entry in value["files"]), str(value["frame"]))
 
 
-def copy(file: BinaryIO, pieces: Iterable[bytes]) -> Iterator[int]:
-    """Write down what an engine packed (`docker cp CONTAINER:FOLDER -`); yields the bytes so far."""
-    count = 0
-    for piece in pieces:
-        file.write(piece)
-        count += len(piece)
-        yield count
-    file.flush()
+class Packing:
+    """A backup in the making: what an engine packs (`docker cp CONTAINER:FOLDER -`) is written down, and a thread
+    that follows in the file takes the checksums meanwhile. Leaving the block ends the thread."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._growing = file, _Growing(file)
+        self._thread = ThreadPoolExecutor(1, "checksums")
+        self._sums = self._thread.submit(_sums, self._growing)
+
+    def __enter__(self) -> Packing:
+        return self
+
+    def __exit__(self, *_trouble: object) -> None:
+        self._growing.end()
+        self._thread.shutdown()
+
+    def copy(self, pieces: Iterable[bytes]) -> Iterator[int]:
+        """Write down what comes; yields the bytes so far."""
+        count = 0
+        for piece in pieces:
+            self._file.write(piece)
+            self._file.flush()
+            count += len(piece)
+            self._growing.grow(count)
+            yield count
+
+    def finish(self, about: About) -> Manifest:
+        """Write a manifest behind what was written down; the file is then a backup.
+
+        Raises:
+            OSError: the engine's tar broke off, or the file can't be written.
+        """
+        self._growing.end()
+        file = self._file
+        try:
+            entries, frame, end = self._sums.result()
+        except (tarfile.TarError, ValueError) as error:
+            raise OSError(str(error)) from error
+        file.seek(end)
+        if file.read(END) != bytes(END):
+            raise OSError("the tar has no end")
+        manifest = Manifest(about, entries, frame)
+        file.seek(end)
+        file.truncate()
+        text = manifest.to_json()
+        told = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name, content in ((MANIFEST, text), (SUM, told)):
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = len(content), 0o644
+                tar.addfile(member, io.BytesIO(content))
+        return manifest
 
 
-def finish(file: BinaryIO, about: About) -> Manifest:
-    """Write a manifest behind what was written down; the file is then a backup.
+class _Growing:
+    """A file that another thread writes, to be read from its beginning: reading waits for what isn't there yet."""
 
-    Raises:
-        OSError: the engine's tar broke off, or the file can't be written.
-    """
-    file.seek(0)
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            entries = tuple(_entry(member, _contents(tar, member)) for member in tar)
-            end = tar.offset  # where the zeros begin
-    except (tarfile.TarError, ValueError) as error:
-        raise OSError(str(error)) from error
-    file.seek(end)
-    if file.read(END) != bytes(END):
-        raise OSError("the tar has no end")
-    manifest = Manifest(about, entries, _frame(file, end))
-    file.seek(end)
-    file.truncate()
-    text = manifest.to_json()
-    told = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, content in ((MANIFEST, text), (SUM, told)):
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o644
-            tar.addfile(member, io.BytesIO(content))
-    return manifest
+    def __init__(self, file: BinaryIO) -> None:
+        self._handle, self._place = file.fileno(), 0
+        self._size, self._ended = 0, False
+        self._changed = threading.Condition()
+
+    def grow(self, size: int) -> None:
+        with self._changed:
+            self._size = size
+            self._changed.notify()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, place: int) -> int:
+        self._place = place
+        return place
+
+    def read(self, size: int) -> bytes:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._size >= self._place + size)
+            there = min(size, max(0, self._size - self._place))
+        content = os.pread(self._handle, there, self._place)
+        self._place += len(content)
+        return content
+
+
+def _sums(file: Any) -> tuple[tuple[Entry, ...], str, int]:
+    """A tar's entries, a checksum over all that is no file's content, and where the zeros at its end begin."""
+    frame = _Frame(file)
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        entries = []
+        for member in tar:
+            frame.skip(member)
+            entries.append(_entry(member, _contents(tar, member)))
+        end = tar.offset
+    return tuple(entries), frame.close(end), end
 
 
 def verify(path: Path) -> Manifest:
@@ -193,7 +257,7 @@ def chunks(path: Path) -> Iterator[bytes]:
 def _read(file: BinaryIO, path: Path, hashing: bool) -> tuple[Manifest, list[Entry]]:
     seen: list[Entry] = []
     told: dict[str, bytes] = {}
-    end = 0
+    end, frame = 0, _Frame(file)
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
@@ -203,6 +267,8 @@ def _read(file: BinaryIO, path: Path, hashing: bool) -> tuple[Manifest, list[Ent
                 elif told:
                     raise BadBackup(path, _("{path} is damaged: something follows its manifest."))
                 else:
+                    if hashing:
+                        frame.skip(member)
                     seen.append(_entry(member, _contents(tar, member) if hashing else ()))
             last = tar.offset
     except (tarfile.TarError, EOFError, ValueError) as error:
@@ -226,7 +292,7 @@ def _read(file: BinaryIO, path: Path, hashing: bool) -> tuple[Manifest, list[Ent
         ) from error
     if line.split()[:1] != [hashlib.sha256(written).hexdigest()]:
         raise BadBackup(path, _("{path} is damaged: its manifest is not as it was saved."))
-    if hashing and manifest.frame != _frame(file, end):
+    if hashing and manifest.frame != frame.close(end):
         raise BadBackup(path, _("{path} is damaged between its files."))
     return manifest, seen
 
@@ -262,28 +328,29 @@ def _entry(member: tarfile.TarInfo, content: Iterable[bytes]) -> Entry:
     )
 
 
-def _frame(file: Any, end: int) -> str:
-    """A checksum over the headers and what fills blocks up, from the tar's beginning to its end."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    before = 0
-    with tarfile.open(fileobj=file, mode="r:") as tar:
-        for member in tar:
-            if member.offset >= end:
+class _Frame:
+    """A checksum over a tar's headers and what fills blocks up: all that is no file's content."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._digest, self._place = file, hashlib.sha256(), 0
+
+    def skip(self, member: tarfile.TarInfo) -> None:
+        """Take what lies before a member's content; the content itself is left out."""
+        self._take(member.offset_data)
+        self._place = member.offset_data + (member.size if member.isreg() else 0)
+
+    def close(self, end: int) -> str:
+        """Take the rest; the sum."""
+        self._take(end)
+        return self._digest.hexdigest()
+
+    def _take(self, end: int) -> None:
+        back = self._file.tell()
+        self._file.seek(self._place)
+        while self._place < end:
+            piece = self._file.read(min(PIECE, end - self._place))
+            if not piece:
                 break
-            _hash_between(digest, file, before, member.offset_data)
-            before = member.offset_data + (member.size if member.isreg() else 0)
-    _hash_between(digest, file, before, end)
-    return digest.hexdigest()
-
-
-def _hash_between(digest: Any, file: BinaryIO, first: int, last: int) -> None:
-    place = file.tell()
-    file.seek(first)
-    while first < last:
-        piece = file.read(min(PIECE, last - first))
-        if not piece:
-            break
-        digest.update(piece)
-        first += len(piece)
-    file.seek(place)
+            self._digest.update(piece)
+            self._place += len(piece)
+        self._file.seek(back)

@@ -18,7 +18,7 @@ from voltutor.engine import Conflict, ContainerView, NotFound, Refused
 from voltutor.errors import VoltutorError
 from voltutor.home import name_new
 from voltutor.images import DATA
-from voltutor.services.backup import About, BadBackup, Manifest, copy, finish, read_manifest
+from voltutor.services.backup import About, BadBackup, Manifest, Packing, read_manifest
 from voltutor.services.stateful import Room, Store, look_at
 from voltutor.session import Bench, Progress
 from voltutor.text import _, tr
@@ -183,21 +183,24 @@ def _saved(
             if how == PAUSED and not isinstance(error, Conflict | NotFound):
                 raise _CantFreeze(error.what) from error
             raise
-        try:
-            for done in copy(file, bench.engine.archive(view.id, about.data)):
-                yield Progress(done=done)
-        except BaseException:
-            _let_go(bench, view.id, how)  # where this fails, the file stays, and tells the next one to do it
-            half.unlink()
-            raise
-        _let_go(bench, view.id, how)
-        try:
-            manifest = finish(file, about)
-            file.flush()
-            os.fsync(file.fileno())
-            name_new(half, path)
-        finally:
-            half.unlink(missing_ok=True)
+        with Packing(file) as packing:
+            try:
+                for done in packing.copy(bench.engine.archive(view.id, about.data)):
+                    yield Progress(done=done)
+            except BaseException:
+                _let_go(
+                    bench, view.id, how
+                )  # where this fails, the file stays, and tells the next one to do it
+                half.unlink()
+                raise
+            _let_go(bench, view.id, how)
+            try:
+                manifest = packing.finish(about)
+                file.flush()
+                os.fsync(file.fileno())
+                name_new(half, path)
+            finally:
+                half.unlink(missing_ok=True)
     return manifest
 
 

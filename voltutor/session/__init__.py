@@ -4,6 +4,7 @@ works. Knows engines and images, nothing of lessons or measurements."""
 from voltutor.session.bench import Bench, CommandFailed
 from voltutor.session.capabilities import (
     COPIES_UP,
+    DEVICES,
     DROP_CACHES,
     HOST_PATHS,
     IN_A_CONTAINER,
@@ -13,6 +14,7 @@ from voltutor.session.capabilities import (
     REFLINK,
     SIZED,
     SUBPATH,
+    TMPFS,
     UIDS,
     Capability,
 )
@@ -21,6 +23,7 @@ from voltutor.session.commands import (
     Command,
     Commit,
     CreateVolume,
+    DeviceVolume,
     Exec,
     Kill,
     Mount,
@@ -33,6 +36,7 @@ from voltutor.session.commands import (
     Stop,
     Tag,
 )
+from voltutor.session.devices import DeviceTrouble, attached, detach
 from voltutor.session.journal import LATE, Journal, JournalState, Reservation
 from voltutor.session.names import Names, NameTaken
 from voltutor.session.ownership import (
@@ -41,6 +45,7 @@ from voltutor.session.ownership import (
     anonymous_volumes,
     has_anonymous_name,
     labelled,
+    moment,
     of_a_session,
 )
 from voltutor.session.session import LEARNER, RUN, Session
@@ -48,6 +53,7 @@ from voltutor.session.watch import Watch
 
 __all__ = [
     "COPIES_UP",
+    "DEVICES",
     "DROP_CACHES",
     "HOME_LABEL",
     "HOST_PATHS",
@@ -62,6 +68,7 @@ __all__ = [
     "SESSION_LABEL",
     "SIZED",
     "SUBPATH",
+    "TMPFS",
     "UIDS",
     "Bench",
     "Bind",
@@ -70,6 +77,8 @@ __all__ = [
     "CommandFailed",
     "Commit",
     "CreateVolume",
+    "DeviceTrouble",
+    "DeviceVolume",
     "Exec",
     "Journal",
     "JournalState",
@@ -89,7 +98,10 @@ __all__ = [
     "Tag",
     "Watch",
     "anonymous_volumes",
+    "attached",
+    "detach",
     "has_anonymous_name",
     "labelled",
+    "moment",
     "of_a_session",
 ]

@@ -226,6 +226,9 @@ class Bench:
             mounts,
             volumes_from=tuple(self.sharer(ref) for ref in command.volumes_from),
             auto_remove=command.remove,
+            tmpfs=dict.fromkeys(command.tmpfs, ""),
+            network=None if command.publish else "none",
+            ports=command.publish,
         )
         made = self._start(spec, command.start)
         self.session.journal.meet("container", spec.name)
@@ -352,6 +355,16 @@ class Bench:
     def result_path(self, workload: str) -> Path:
         """Where this session keeps its result of a workload; clean-up leaves it."""
         return self.session.folder / "results" / f"{workload}.json"
+
+    def partial_path(self, workload: str) -> Path:
+        """Where a result is kept that is being measured again, until it answers."""
+        path = self.result_path(workload)
+        return path.with_name(f"{path.name}.partial")
+
+    def forget_result(self, workload: str) -> None:
+        """Remove what this session measured of a workload."""
+        for path in (self.result_path(workload), self.partial_path(workload)):
+            path.unlink(missing_ok=True)
 
     def result(self, workload: str) -> Result | None:
         """This session's result of a workload, or None."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voltutor.engine import Mount, NotServed
+from voltutor.engine import Mount, NotServed, Refused
 from voltutor.errors import VoltutorError
+from voltutor.session import devices
 from voltutor.text import _, tr
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ UIDS = "uids"
 COPIES_UP = "copy_on_write"
 READ_ONLY = "read_only_mounts"
 SIZED = "sized_volumes"
+DEVICES = "block_devices"
+TMPFS = "tmpfs"
 
 ANSWER_LIMIT = 3.0
 """Seconds that a published port has to answer."""
@@ -149,6 +152,39 @@ def _sized(bench: Bench) -> Capability:
     return Capability(SIZED, False, tr(_("more was written to a volume than its size")))
 
 
+def _tmpfs(bench: Bench) -> Capability:
+    with bench.scratch("lab", tmpfs={"/probe": ""}) as container:
+        tried = bench.engine.run(container, ["grep", " /probe tmpfs ", "/proc/mounts"])
+    if tried.code == 0:
+        return Capability(TMPFS, True, tr(_("a container was given a tmpfs")))
+    return Capability(TMPFS, False, tr(_("a container that was given a tmpfs has none")))
+
+
+def _devices(bench: Bench) -> Capability:
+    if why := devices.unable():
+        return Capability(DEVICES, False, tr(why))
+    if bench.engine.info.kernel != platform.release() or not bench.engine.url.startswith("unix://"):
+        return Capability(DEVICES, False, tr(_("the engine runs on another kernel")))
+    file = bench.files / f"probe-{secrets.token_hex(8)}.img"
+    try:
+        devices.format_ext4(file, 1 << 20)
+        options = {"type": "ext4", "device": devices.attach(file)}
+        with (
+            bench.scratch_volume(options) as volume,
+            bench.scratch("lab", (), [Mount("/probe", volume)]) as container,
+        ):
+            tried = bench.engine.run(container, ["touch", "/probe/x"])
+    except Refused as error:  # it can't mount what others can
+        return Capability(DEVICES, False, error.what)
+    finally:
+        if device := devices.device_of(file):
+            devices.detach(device)
+        file.unlink(missing_ok=True)
+    if tried.code == 0:
+        return Capability(DEVICES, True, tr(_("a file was written to a volume on a loop device")))
+    return Capability(DEVICES, False, (tried.message.splitlines() or [""])[-1])
+
+
 PROBES: dict[str, Callable[[Bench], Capability]] = {
     HOST_PATHS: _host_paths,
     PUBLISHED_PORTS: _published_ports,
@@ -159,10 +195,12 @@ PROBES: dict[str, Callable[[Bench], Capability]] = {
     COPIES_UP: _copy_on_write,
     READ_ONLY: _read_only,
     SIZED: _sized,
+    DEVICES: _devices,
+    TMPFS: _tmpfs,
 }
 
 
-IN_A_CONTAINER = frozenset({HOST_PATHS, PUBLISHED_PORTS, REFLINK, UIDS, READ_ONLY, SIZED})
+IN_A_CONTAINER = frozenset({HOST_PATHS, PUBLISHED_PORTS, REFLINK, UIDS, READ_ONLY, SIZED, DEVICES, TMPFS})
 """What is tried in a container of the lab image; the rest is told by the engine or this machine."""
 
 

@@ -7,12 +7,15 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
 from voltutor.results import Result
+from voltutor.session import devices
 from voltutor.session.names import NameTaken
+from voltutor.text import _
 
 if TYPE_CHECKING:
     from voltutor.session.bench import Bench
@@ -44,7 +47,8 @@ class Command(Protocol):
 class Run:
     """`docker container run --detach`, or `docker container create` where it is not to start. `image` is a lab
     image's key, or "=" and a logical name; `name`, `volumes_from` and the sources of mounts are logical names.
-    Without a network, which no storage lab needs and which takes its time to set up."""
+    Without a network, which takes its time to set up, unless ports are to be published: on this machine's loopback
+    only, and the engine chooses which."""
 
     name: str
     image: str
@@ -53,6 +57,8 @@ class Run:
     volumes_from: tuple[str, ...] = ()
     remove: bool = False
     start: bool = True
+    tmpfs: tuple[str, ...] = ()
+    publish: tuple[int, ...] = ()
 
     def argv(self, bench: Bench) -> list[str]:
         """`docker container run --detach --network none [--rm] --name NAME [--volume …] IMAGE [COMMAND…]`, or
@@ -60,8 +66,10 @@ class Run:
         words = ["docker", "container", *(("run", "--detach") if self.start else ("create",))]
         flags = [word for mount in self.volumes for word in bench.mount(mount).words]
         flags += [word for ref in self.volumes_from for word in ("--volumes-from", bench.sharer(ref))]
+        flags += [word for target in self.tmpfs for word in ("--tmpfs", target)]
+        ports = [word for port in self.publish for word in ("--publish", f"127.0.0.1::{port}")]
         return [
-            *(*words, "--network", "none", *(["--rm"] if self.remove else [])),
+            *(*words, *(ports or ["--network", "none"]), *(["--rm"] if self.remove else [])),
             *("--name", bench.names(self.name), *flags, bench.image(self.image), *self.command),
         ]
 
@@ -131,6 +139,68 @@ class CreateVolume:
             NameTaken: somebody else's volume bears the name.
         """
         yield Progress(bench.create_volume(self.name, dict(self.options), dict(self.labels)))
+
+
+@dataclass(frozen=True)
+class DeviceVolume:
+    """A volume of the local driver on a block device of its own: a file of this session's with an ext4 of `size`
+    bytes, attached as a loop device."""
+
+    name: str
+    file: str
+    size: int
+
+    @property
+    def parts(self) -> tuple[CreateVolume]:
+        """The volume, by its name alone: which device is free is known when it is made."""
+        return (CreateVolume(self.name),)
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`truncate`, `mkfs.ext4`, and `docker volume create` with the device that `losetup` finds free."""
+        file, name = shlex.quote(str(bench.files / self.file)), bench.names(self.name, "volume")
+        lines = [
+            f"truncate --size {self.size >> 20}M {file}",
+            f"mkfs.ext4 -q {file}",
+            f"docker volume create --opt type=ext4 --opt device=$(losetup --find --show {file}) {name}",
+        ]
+        return ["sh", "-c", "\n".join(lines)]
+
+    def done(self, bench: Bench) -> bool:
+        """Whether there is such a volume on a device that is there."""
+        volume, device = bench.volume(self.name), devices.device_of(bench.files / self.file)
+        return volume is not None and device is not None and volume.options.get("device") == device
+
+    def undo(self, bench: Bench) -> None:
+        """Detach the device, and remove the file."""
+        path = bench.files / self.file
+        if device := devices.device_of(path):
+            devices.detach(device)
+        path.unlink(missing_ok=True)
+
+    def files(self, bench: Bench) -> tuple[Path, ...]:
+        """The file, where it is there."""
+        path = bench.files / self.file
+        return (path,) if path.exists() else ()
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Make the file, the device and the volume; a file or device of it that is there is used again.
+
+        Raises:
+            DeviceTrouble: this user may not make one.
+            NameTaken: somebody else's volume bears the name.
+            VoltutorError: the volume is there, on a device that is not, as after a restart of the machine.
+        """
+        file = bench.files / self.file
+        if bench.volume(self.name):
+            raise VoltutorError(
+                _("`{name}` is there already, and not on the device of {file}."),
+                _("Press Reset, or remove it by `docker volume rm`; what is in the file stays."),
+                name=bench.names(self.name, "volume"),
+                file=file,
+            )
+        devices.format_ext4(file, self.size)
+        options = {"type": "ext4", "device": devices.attach(file)}
+        yield Progress(bench.create_volume(self.name, options))
 
 
 @dataclass(frozen=True)
@@ -310,6 +380,7 @@ __all__ = [
     "Command",
     "Commit",
     "CreateVolume",
+    "DeviceVolume",
     "Exec",
     "Kill",
     "Mount",

@@ -15,7 +15,12 @@ PROCESS = "process "
 """What the step of a name that is used once begins with; the process that uses it follows."""
 
 
-KINDS = {"container": _("container"), "volume": _("volume"), "image": _("image")}
+KINDS = {
+    "container": _("container"),
+    "volume": _("volume"),
+    "image": _("image"),
+    "device": _("loop device"),
+}
 
 
 class NameTaken(VoltutorError):

@@ -18,7 +18,8 @@ _ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")
 _SLACK = timedelta(seconds=2)
 
 
-def _time(stamp: str) -> datetime | None:
+def moment(stamp: str) -> datetime | None:
+    """An engine's RFC 3339 time, or None where it is none."""
     try:
         # Go prints nanoseconds; Python reads up to six digits of a fraction.
         return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", stamp))
@@ -64,12 +65,12 @@ def anonymous_volumes(
         and mount.name not in container.named_sources
         and mount.name not in shared
     }
-    born = _time(container.created)
+    born = moment(container.created)
     return tuple(
         volume
         for volume in volumes
         if volume.name in names
         and born is not None
-        and (made := _time(volume.created)) is not None
+        and (made := moment(volume.created)) is not None
         and made >= born - _SLACK
     )

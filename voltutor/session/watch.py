@@ -125,6 +125,7 @@ class Watch:
         ours = reservation is not None or event.id in state.anonymous
         if ours and event.type == "container" and event.action in ("create", "start"):
             # A typed command puts no label on its anonymous volumes: they are journalled while they are seen.
+            self._bench.session.journal.meet("container", key[1])
             with contextlib.suppress(VoltutorError):
                 self._bench.note_mounts(event.id)
         return ours

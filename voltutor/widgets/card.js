@@ -176,7 +176,7 @@ function render({ model, el }) {
   const waits = part("p", "waits");
   const unheard = part("p", "waits", { role: "status", hidden: true });
   const asks = part("p", "asks", { role: "alert" });
-  const bar = element("progress", { class: "vt-bar", hidden: true });
+  const bar = element("progress", { class: "vt-bar", hidden: true, "aria-labelledby": id });
   const barText = part("span", "bar-text");
   const hints = part("section", "hints");
   const log = part("pre", "log", { role: "log", tabindex: "0" });
@@ -215,7 +215,9 @@ function render({ model, el }) {
     figures: region(figures, drawFigures),
     asks: region(asks, drawAsks),
     after: region(after, drawAfter),
+    // A live region that is hidden until it speaks is not heard: it stays, and is empty.
     verdict: region(verdict, (node, data) => {
+      if (!data) return;
       const said = element("span");
       said.innerHTML = data.text;
       node.append(element("strong", {}, data.word), " ", said);
@@ -241,6 +243,8 @@ function render({ model, el }) {
     engine.innerHTML = view.engine;
     engine.hidden = !view.engine;
     const guessing = prediction.contains(document.activeElement);
+    const answering = asks.contains(document.activeElement);
+    const hinting = document.activeElement === hint;
     show.prediction(view.prediction, labels, send);
     show.lines(view.lines, labels);
     run.textContent = view.busy || labels.run;
@@ -263,12 +267,14 @@ function render({ model, el }) {
     log.setAttribute("aria-label", labels.log);
     log.hidden = !text;
     if (log.textContent !== text) {
-      const first = !log.textContent;
-      const atEnd = first || log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-      log.textContent = text;
+      const before = log.textContent;
+      const atEnd = !before || log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+      // What is appended is read out; what is written anew would be read from its beginning.
+      if (before && text.startsWith(before)) log.append(text.slice(before.length));
+      else log.textContent = text;
       if (atEnd) requestAnimationFrame(() => (log.scrollTop = log.scrollHeight));
     }
-    show.verdict(view.verdict.shown ? view.verdict : null);
+    show.verdict(view.verdict.shown ? view.verdict : "");
     show.plots(view.plots, labels);
     show.figures(view.figures, labels);
     show.after(view.after, labels);
@@ -281,6 +287,8 @@ function render({ model, el }) {
     for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping;
     // What had the focus may have gone; the next thing to do gets it.
     if (guessing && !prediction.contains(document.activeElement)) run.focus();
+    if (answering && !asks.contains(document.activeElement)) reset.focus();
+    if (hinting && hint.hidden) check.focus();
     if (!cancel.hidden) cancelled = document.activeElement === cancel;
     else if (cancelled) {
       cancelled = false;

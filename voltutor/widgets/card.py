@@ -18,6 +18,7 @@ from voltutor.lessons import Lab, Step
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.services import ServicesController
+from voltutor.widgets.start import StartController
 from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.worker import Worker
 from voltutor.widgets.workplace import Workplace
@@ -71,6 +72,15 @@ class CardView(Controlled):
 
     def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
         super().__init__(lambda show: Controller(workplace, lab, step, show))
+
+
+class StartView(Controlled):
+    """The view of the first minute."""
+
+    _esm = _script("start.js")
+
+    def __init__(self, workplace: Workplace) -> None:
+        super().__init__(lambda show: StartController(workplace, show))
 
 
 class PanelView(Controlled):

@@ -114,7 +114,7 @@ class Controller:
     # what may be called from any thread
 
     def act(self, action: str, value: Any = None) -> threading.Event:
-        """Ask for an action: guess, run, check, hint, reset or cancel. The event is set when it is done.
+        """Ask for an action: guess, run, check, hint, reset, renew or cancel. The event is set when it is done.
 
         While a run or a reset is under way, only cancel does anything.
         """
@@ -156,6 +156,7 @@ class Controller:
             "hint": self._hint,
             "run": self._run,
             "reset": self._reset,
+            "renew": self._renew,
         }
         while True:
             action, value, finished = self._queue.get()
@@ -210,12 +211,7 @@ class Controller:
         self._state.names = dict(self.lab.fields(bench))
         lay_out(self.step, bench)
         self._state.lines = self._lines(bench)
-        if isinstance(self._state.verdict, Passed):
-            self._state.after, self._state.mounts = self._picture(bench), self._mounts(bench)
-            if self.step.measures:
-                self._draw(bench.result(self.step.measures))
-        else:
-            self._check()
+        self._ask_again()
 
     def _here(self, _value: Any) -> None:
         self._state.gone = False
@@ -299,9 +295,13 @@ class Controller:
     def _checked(self, _value: Any) -> None:
         self._state.busy = tr(_("Checking…"))
         self.show()
-        found = self._check()
+        self._ask_again()
         self._state.checked = True
-        was_so = isinstance(self._state.verdict, Passed) and not isinstance(found, Passed)
+
+    def _ask_again(self) -> None:
+        """Check, and of what was passed before say whether it is so still."""
+        found = self._check()
+        was_so = isinstance(self._state.verdict, Passed) and isinstance(found, Failed | NotAttempted)
         self._state.since = tr(_("It was so when you passed; by now it is no longer.")) if was_so else ""
 
     def _guess(self, value: Any) -> None:
@@ -350,6 +350,12 @@ class Controller:
         self._progress.update(self.lab.id, self.step.id, passed="", guess=None, guessed=False, hints=0)
         self._follow(clear(self.step, bench), tr(_("Resetting…")))
         self._check()
+
+    def _renew(self, _value: Any) -> None:
+        """The step was taken down with its lab: begin as a new card does."""
+        self._state = _State(names=self._state.names, gone=self._state.gone)
+        self._drawn = (None, None)
+        self._open(None)
 
     def _follow(self, work: Iterator[Sign], busy: str) -> bool:
         """Iterate over long work; show it as it goes; stop it when asked to. Whether it came to its end."""
@@ -519,15 +525,15 @@ class Controller:
         view: View = {
             "question": words.html(_filled(asked.question, names)),
             "made": state.guessed,
-            "yours": self._guess_text(asked),
-            "outcome": words.html(self._outcome(asked)) if passed else "",
+            "yours": words.html(self._guess_text(asked, names)),
+            "outcome": words.html(self._outcome(asked, names)) if passed else "",
         }
         if isinstance(asked, Choice):
             chosen = int(state.guess) if state.guess is not None else None
             return {
                 **view,
                 "kind": "choice",
-                "options": [tr(option) for option in asked.options],
+                "options": [option_text(asked, index, names) for index in range(len(asked.options))],
                 "chosen": chosen,
             }
         return {
@@ -538,26 +544,28 @@ class Controller:
             "start": state.guess or asked.start,
         }
 
-    def _guess_text(self, asked: Prediction) -> str:
+    def _guess_text(self, asked: Prediction, names: Any) -> str:
         if not self._state.guessed:
             return ""
         if self._state.guess is None:
             return tr(_("You said that you don't know."))
         if isinstance(asked, Choice):
-            return tr(_("Your guess: {guess}."), guess=tr(asked.options[int(self._state.guess)]))
+            return tr(_("Your guess: {guess}."), guess=option_text(asked, int(self._state.guess), names))
         return tr(_("Your guess: {guess}."), guess=_scale(asked)(self._state.guess))
 
-    def _outcome(self, asked: Prediction) -> str:
+    def _outcome(self, asked: Prediction, names: Any) -> str:
         """The guess beside what was seen; a guess is never called wrong."""
         guess = self._state.guess
         if isinstance(asked, Choice):
-            seen = tr(asked.options[asked.answer])
+            seen = option_text(asked, asked.answer, names)
             if guess is None:
                 return tr(_("What it was: {seen}."), seen=seen)
             if int(guess) == asked.answer:
                 return tr(_("You guessed: {seen}. So it was."), seen=seen)
             return tr(
-                _("You guessed: {guess}. It was: {seen}."), guess=tr(asked.options[int(guess)]), seen=seen
+                _("You guessed: {guess}. It was: {seen}."),
+                guess=option_text(asked, int(guess), names),
+                seen=seen,
             )
         result = self._state.result
         if result is None:
@@ -599,6 +607,11 @@ class _Names(dict[str, str]):
 def _scale(asked: Prediction) -> Callable[[float], str]:
     """How a guess on a scale is written."""
     return times if isinstance(asked, Times) else duration
+
+
+def option_text(asked: Choice, index: int, names: Any) -> str:
+    """An answer as it stands on its button, where nothing can be set as code."""
+    return _filled(asked.options[index], names).replace("`", "")
 
 
 def _filled(text: str, names: Any) -> str:

@@ -11,9 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from voltutor.images import LAB_IMAGES, MIB
-from voltutor.measure import PLACES, WORKLOADS, Experiment, Measure, titles, two_places
+from voltutor.errors import UsageError
+from voltutor.images import LAB_IMAGES, MIB, MissingPrograms
+from voltutor.measure import (
+    PLACES,
+    WORKLOADS,
+    Experiment,
+    Measure,
+    NoSpace,
+    NothingToMeasure,
+    titles,
+    two_places,
+)
+from voltutor.measure.experiment import PILOT_GRACE
 from voltutor.results import Result, load
+from voltutor.results.statistics import LEAST
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
@@ -24,6 +36,9 @@ PUBLISH_EVERY = 0.2
 
 BUDGETS = (30, 60, 120, 300)
 """Seconds that one may give each workload."""
+
+CANT_RUN = (NothingToMeasure, NoSpace, MissingPrograms, UsageError)
+"""What keeps one workload from running and not the others; a result of its own that can't be read is among it."""
 
 
 @dataclass
@@ -37,7 +52,8 @@ class _State:
     done: int = 0
     total: int = 0
     left: int = 0
-    trouble: str = ""
+    troubles: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
     exported: str = ""
     forest: str = ""
     drawn: tuple[Result, ...] = ()
@@ -49,6 +65,7 @@ class MeasuringController(Worker):
     def __init__(self, workplace: Workplace, publish: Callable[[View], None]) -> None:
         super().__init__(workplace, publish)
         self._state = _State()
+        self._unreadable: set[Path] = set()
         self._cancel = threading.Event()
         self._running = threading.Event()
         self.actions = {
@@ -76,8 +93,9 @@ class MeasuringController(Worker):
         return already_done()
 
     def told(self, trouble: str) -> None:
-        """What went wrong."""
-        self._state.trouble = trouble
+        """What went wrong, beside what did before."""
+        if trouble not in self._state.troubles:
+            self._state.troubles.append(trouble)
 
     def ended(self, action: str) -> None:
         """It no longer works."""
@@ -85,13 +103,18 @@ class MeasuringController(Worker):
         if action == "run":
             self._running.clear()
 
+    def _begin_afresh(self) -> None:
+        """Forget what went wrong before."""
+        self._state.troubles.clear()
+        self._state.left_out.clear()
+
     def _choose(self, value: Any) -> None:
-        self._state.trouble = ""
+        self._begin_afresh()
         wanted = set(value) if isinstance(value, list) else set()
         self._state.chosen = [name for name in WORKLOADS if name in wanted]
 
     def _places(self, value: Any) -> None:
-        self._state.trouble = ""
+        self._begin_afresh()
         if isinstance(value, list) and len(value) == 2 and set(value) <= set(PLACES):
             self._state.a, self._state.b = value
 
@@ -104,14 +127,18 @@ class MeasuringController(Worker):
         return [Experiment(WORKLOADS[name], a, b, self._state.budget) for name in self._state.chosen]
 
     def _run(self, _value: Any) -> None:
+        self._begin_afresh()
         state, bench = self._state, self.bench
-        state.trouble = state.exported = ""
+        state.exported = ""
         with self.workplace.measuring():
             for number, each in enumerate(self._experiments()):
                 if self._cancel.is_set():
                     break
                 state.left = len(state.chosen) - number - 1
-                self._follow(bench, Measure(each.workload, each.a, each.b, each.budget), each)
+                try:
+                    self._follow(bench, Measure(each.workload, each.a, each.b, each.budget), each)
+                except CANT_RUN as error:
+                    state.left_out.setdefault(str(error), []).append(tr(each.workload.title))
         state.text = tr(_("Cancelled; finished pairs are kept.")) if self._cancel.is_set() else ""
 
     def _follow(self, bench: Bench, command: Measure, each: Experiment) -> None:
@@ -132,14 +159,26 @@ class MeasuringController(Worker):
                     shown = time.monotonic()
 
     def results(self) -> list[Result]:
-        """All results of this session, in the order of the list of workloads."""
+        """All results of this session, in the order of the list of workloads; a file that can't be read is passed
+        over, and named among the troubles."""
         if self.workplace.bench is None:
             return []
         order = list(WORKLOADS)
-        paths = (self.workplace.bench.session.folder / "results").glob("*.json")
-        found = [result for path in paths for result in load(path) if result.pairs]
+        paths = sorted((self.workplace.bench.session.folder / "results").glob("*.json"))
+        found = [result for path in paths for result in self._read(path) if result.pairs]
         known = (result for result in found if result.workload in WORKLOADS)
         return sorted(known, key=lambda result: (order.index(result.workload), result.places))
+
+    def _read(self, path: Path) -> tuple[Result, ...]:
+        try:
+            found = load(path)
+        except UsageError as error:
+            if path not in self._unreadable:  # said once, not at each pair
+                self._unreadable.add(path)
+                self.told(tr(_("{what} It is left out here; move it away."), what=error.what))
+            return ()
+        self._unreadable.discard(path)
+        return found
 
     def _draw(self) -> None:
         found = tuple(self.results())
@@ -176,10 +215,23 @@ class MeasuringController(Worker):
         images = sum(LAB_IMAGES[image].data_bytes for image in {each.workload.image for each in experiments})
         beside = max(each.space - LAB_IMAGES[each.workload.image].data_bytes for each in experiments)
         return tr(
-            _("Up to {n} s of pairs for each; takes up to {space} MiB of the engine's disk."),
+            _(
+                "Up to about {n} s of pairs for each, on a slow machine {most} s for the first {least}; images that "
+                "aren't there yet take time besides, and all of it takes up to {space} MiB of the engine's disk."
+            ),
             n=self._state.budget,
+            most=self._state.budget * PILOT_GRACE,
+            least=LEAST,
             space=(images + beside) // MIB,
         )
+
+    def _trouble(self) -> str:
+        """Which workloads were left out and why, and what else went wrong."""
+        left_out = [
+            tr(_("Left out: {titles}. {why}"), titles="; ".join(titles), why=why)
+            for why, titles in list(self._state.left_out.items())
+        ]
+        return " ".join([*left_out, *self._state.troubles])
 
     def view(self) -> View:
         """The panel as plain data, every text translated."""
@@ -211,7 +263,7 @@ class MeasuringController(Worker):
             "done": state.done,
             "total": state.total,
             "left": tr(_("{n} more to come"), n=state.left) if state.busy and state.left else "",
-            "trouble": state.trouble,
+            "trouble": self._trouble(),
             "exported": state.exported,
             "forest": state.forest,
             "labels": labels,

@@ -6,11 +6,11 @@ from typing import Any
 
 from voltutor.errors import UsageError
 from voltutor.labs import lab as find_lab
-from voltutor.lessons import Lab
+from voltutor.lessons import Lab, reset_plan, take_down
 from voltutor.session import Bench
 from voltutor.text import _, tr
 from voltutor.widgets.badge import BadgeView
-from voltutor.widgets.card import CardView, PanelView, ServicesView, VolumesView
+from voltutor.widgets.card import CardView, PanelView, ServicesView, StartView, VolumesView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.overview import forms_html, map_html, traces_html
@@ -19,6 +19,8 @@ from voltutor.widgets.static import (
     badge_html,
     card_html,
     forest_html,
+    lines,
+    section,
     services_html,
     style,
     volumes_html,
@@ -56,6 +58,7 @@ class LabView:
         self._lab, self._workplace = lab, workplace
         self._cards: dict[str, CardView] = {}
         self._badge: BadgeView | None = None
+        self._start: StartView | None = None
         self._panel: PanelView | None = None
         self._volumes: VolumesView | None = None
         self._services: ServicesView | None = None
@@ -89,6 +92,38 @@ class LabView:
         if step.id not in self._cards:
             self._cards[step.id] = CardView(self._workplace, self._lab, step)
         return self._cards[step.id]
+
+    def reset(self, by_hand: bool = False) -> StaticCard:
+        """Begin this lab anew, and no other: all that its steps made goes, with its guesses and what was passed. What
+        was made by hand under its names goes only with `by_hand`.
+
+        Raises:
+            UsageError: something was made by hand, and nobody said that it may go; nothing was changed.
+            EngineError: the engine does not answer.
+        """
+        bench, steps = self.bench, self._lab.steps
+        theirs = [name for step in steps for name in reset_plan(step, bench)[1]]
+        if theirs and not by_hand:
+            raise UsageError(
+                _("Made by hand, and in the way of a reset: {names}."),
+                _("To remove them too, write lab.reset(by_hand=True)."),
+                names=", ".join(dict.fromkeys(theirs)),
+            )
+        said = [sign.text for step in steps for sign in take_down(step, bench) if sign.text]
+        for step in steps:
+            self._workplace.progress.forget(self._lab.id, step.id)
+        for card in self._cards.values():
+            card.controller.act("renew")
+        text = tr(_("{lab} is as it was in the beginning."), lab=self._lab.id)
+        return StaticCard(style() + section(text, lines(said)), "\n".join([*said, text]))
+
+    def start(self) -> Any:
+        """The first minute on one screen; without a browser, the map."""
+        if headless():
+            return self.map()
+        if self._start is None:
+            self._start = StartView(self._workplace)
+        return self._start
 
     def map(self) -> StaticCard:
         """The labs, with minutes, whether they work here, and how far the learner is."""

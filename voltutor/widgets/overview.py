@@ -16,8 +16,11 @@ from voltutor.lessons import Lab
 from voltutor.session import Session
 from voltutor.session.names import KINDS
 from voltutor.text import _, tr
-from voltutor.widgets.static import section, table
+from voltutor.widgets.static import section, table, wide
 from voltutor.widgets.workplace import Workplace
+
+WHOLE = 20
+"""Characters of a cell that are not broken into two lines."""
 
 READING = 4
 """Minutes for what stands before and after the cards."""
@@ -34,26 +37,38 @@ def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
     return (
         f'<a href="{escape(lab.id)}.ipynb">{escape(lab.id)}</a>',
         escape(tr(lab.title)),
-        str(sum(step.minutes for step in lab.steps) + READING),
-        _works(workplace, lab),
+        str(minutes_of(lab)),
+        f'<span class="vt-whole">{escape(here)}</span>'
+        if len(here := works(workplace, lab)) < WHOLE
+        else escape(here),
         f"{passed} / {len(lab.steps)}",
     )
 
 
-def _works(workplace: Workplace, lab: Lab) -> str:
+def minutes_of(lab: Lab) -> int:
+    """How long it takes, with what is to be read."""
+    return sum(step.minutes for step in lab.steps) + READING
+
+
+def works(workplace: Workplace, lab: Lab) -> str:
+    """Whether the engine at hand can do a lab, in words.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
     bench = workplace.bench
     if bench is None:
-        return escape(tr(_("no engine")))
+        return tr(_("no engine"))
     needs = {need for step in lab.steps for need in step.needs}
     lacking = [found for need in sorted(needs) if (found := bench.capability(need)).available is False]
     if any(bench.capability(need).available is None for need in needs):
-        return escape(tr(_("not tried yet")))
+        return tr(_("not tried yet"))
     if not lacking:
-        return f'<span class="vt-whole">{escape(tr(_("works here")))}</span>'
+        return tr(_("works here"))
     missed = [step for step in lab.steps if {one.name for one in lacking} & step.needs]
     if len(missed) == len(lab.steps):
-        return escape(tr(_("not here: {why}"), why=lacking[0].why))
-    return escape(tr(_("{n} steps not, because {why}"), n=len(missed), why=lacking[0].why))
+        return tr(_("not here: {why}"), why=lacking[0].why)
+    return tr(_("all but {n} of {all}: {why}"), n=len(missed), all=len(lab.steps), why=lacking[0].why)
 
 
 def forms_html() -> str:
@@ -69,10 +84,8 @@ def forms_html() -> str:
         )
         for form in FORMS
     )
-    return section(
-        tr(_("The forms of a volume, side by side")),
-        f'<div class="vt-wide">{table(map(tr, heads), rows)}</div>',
-    )
+    title = tr(_("The forms of a volume, side by side"))
+    return section(title, wide(title, table(map(tr, heads), rows)))
 
 
 def traces_html(workplace: Workplace) -> str:

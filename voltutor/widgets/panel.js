@@ -14,7 +14,7 @@ function render({ model, el }) {
   const run = part("button", "run", { onclick: press("run") });
   const cancel = part("button", "cancel", { onclick: press("cancel") });
   const save = part("button", "quiet", { onclick: press("export") });
-  const bar = element("progress", { class: "vt-bar", hidden: true });
+  const bar = element("progress", { class: "vt-bar", hidden: true, "aria-labelledby": id });
   const said = part("span", "bar-text", { role: "status" });
   const trouble = part("p", "verdict", { role: "alert" });
   const exported = part("p", "waits", { role: "status" });

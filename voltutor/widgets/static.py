@@ -92,10 +92,23 @@ def badge_html(text: str) -> str:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table; its heads are texts, its cells HTML."""
+    """A table; its heads are texts, its cells HTML. What a row is about stands in its first cell."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        for first, *cells in rows
+    )
     return f'<table class="vt-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def wide(title: str, body: str) -> str:
+    """What may be wider than its card, to be scrolled there, by the keyboard too."""
+    return f'<div class="vt-wide" tabindex="0" role="group" aria-label="{escape(title)}">{body}</div>'
+
+
+def lines(said: Iterable[str]) -> str:
+    """What was done, as one would have typed it."""
+    return _pre("vt-code", said) if (said := list(said)) else ""
 
 
 def section(title: str, body: str) -> str:
@@ -108,7 +121,7 @@ def volumes_html(controller: VolumesController) -> str:
     controller.act("look").wait(30)
     view = controller.view()
     rows = [[escape(cell) for cell in row["cells"]] for row in view["rows"]]
-    shown = f'<div class="vt-wide">{table(view["heads"], rows)}</div>'
+    shown = wide(view["labels"]["title"], table(view["heads"], rows))
     body = shown if rows else f"<p>{escape(view['labels']['none'])}</p>"
     return style() + section(view["labels"]["title"], body)
 
@@ -158,7 +171,7 @@ def services_html(controller: ServicesController) -> str:
     )
     body = ""
     for title, columns, cells, none in parts:
-        shown = f'<div class="vt-wide">{table(columns, cells)}</div>' if cells else f"<p>{escape(none)}</p>"
+        shown = wide(title, table(columns, cells)) if cells else f"<p>{escape(none)}</p>"
         body += f"<h4>{escape(title)}</h4>{shown}"
     return style() + section(labels["title"], body)
 

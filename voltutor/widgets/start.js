@@ -1,0 +1,87 @@
+// The first minute: two acts side by side, the layers below, and the map of the labs. It decides nothing.
+
+function render({ model, el }) {
+  const kernel = toKernel(model, () => update());
+  const id = freshId();
+  const title = part("h3", "title", { id });
+  const badge = part("p", "engine", { role: "status" });
+  const asleep = part("p", "banner", { role: "status", hidden: true });
+  const trouble = part("p", "banner", { role: "alert", hidden: true });
+  const first = element("h4");
+  const firstText = element("p");
+  const write = part("button", "run", { onclick: pressing(kernel.send, "write") });
+  const said = part("p", "done", { role: "status" });
+  const second = element("h4");
+  const question = element("p", { id: `${id}-question` });
+  const options = part("div", "row", { role: "group", "aria-labelledby": question.id });
+  const outcome = part("p", "done", { role: "status" });
+  const picture = part("div", "svg");
+  const mapTitle = element("h4");
+  const map = part("ul", "map");
+
+  el.replaceChildren(element("section", {
+    class: "vt-card vt-start", "aria-labelledby": id, "data-lm-suppress-shortcuts": "true",
+    onkeydown: (event) => event.stopPropagation(),
+  },
+    element("header", {}, title), badge, asleep, trouble,
+    element("div", { class: "vt-acts" },
+      element("section", {}, first, firstText, element("div", { class: "vt-row" }, write), said),
+      element("section", {}, second, question, options, outcome)),
+    picture, mapTitle, map));
+
+  const drawn = {};
+  // Only what has changed is drawn anew, so that the focus stays where it is.
+  const changed = (name, data) => {
+    const key = JSON.stringify(data);
+    const is = drawn[name] !== key;
+    drawn[name] = key;
+    return is;
+  };
+
+  function update() {
+    const view = model.get("view");
+    if (!view || !view.labels) return;
+    const labels = view.labels;
+    const sleeping = kernel.sleeping();
+    title.textContent = labels.title;
+    badge.textContent = view.engine;
+    asleep.textContent = labels.asleep;
+    asleep.hidden = !sleeping;
+    trouble.innerHTML = view.trouble;
+    trouble.hidden = !view.trouble;
+    first.textContent = labels.first;
+    firstText.textContent = labels["first-text"];
+    write.textContent = !view.written && view.busy ? view.busy : labels.write;
+    write.setAttribute("aria-disabled", String(sleeping || !view.write));
+    write.classList.toggle("vt-run", !view.written);
+    said.innerHTML = view.line;
+    second.textContent = labels.second;
+    if (changed("question", [view.written, view.question])) question.innerHTML = view.written ? view.question : labels["second-text"];
+    options.hidden = !view.written || view.removed;
+    if (changed("options", [view.options, labels.unknown])) {
+      const choice = (text, value, quiet) =>
+        element("button", { class: quiet ? "vt-quiet" : "", onclick: (event) => pressing((_name, _value) => kernel.send("remove", value), "")(event) }, text);
+      options.replaceChildren(...view.options.map((text, index) => choice(text, index, false)), choice(labels.unknown, null, true));
+    }
+    for (const button of options.querySelectorAll("button")) button.setAttribute("aria-disabled", String(sleeping || !view.remove));
+    outcome.innerHTML = [view.outcome, view.gone].filter(Boolean).join(" ");
+    if (changed("picture", [view.picture, labels.none])) {
+      if (view.picture) {
+        picture.innerHTML = view.picture.svg;
+        picture.append(element("details", {}, element("summary", {}, labels.words), element("pre", { class: "vt-words" }, view.picture.text)));
+      } else picture.replaceChildren(element("p", { class: "vt-waits" }, labels.none));
+    }
+    mapTitle.textContent = labels.map;
+    if (changed("map", view.map)) {
+      map.replaceChildren(...view.map.map((lab) => {
+        const link = element("a", { href: `${lab.id}.ipynb`, title: lab.title }, lab.id);
+        return element("li", {}, link, element("span", { class: "vt-minutes" }, lab.minutes), element("span", { class: "vt-here", title: lab.here }, lab.here));
+      }));
+    }
+  }
+
+  update();
+  return kernel.close;
+}
+
+export default { render };

@@ -1,0 +1,119 @@
+"""The first minute on one screen: write a line in a container, see where it lies, remove the container and be asked
+where the line went; and the map of the labs. The two acts are lab 00's own steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from voltutor import diagrams
+from voltutor.diagrams import Scene
+from voltutor.errors import VoltutorError
+from voltutor.labs import LABS
+from voltutor.lessons import Choice, picture
+from voltutor.text import _, tr
+from voltutor.widgets.controller import Controller
+from voltutor.widgets.overview import minutes_of, works
+from voltutor.widgets.worker import LOOK, View, Worker, already_done
+from voltutor.widgets.workplace import Workplace
+
+LAB = "00-start-here"
+WRITE, REMOVE = "a-line", "where-it-went"
+
+
+class StartController(Worker):
+    """One panel on a workplace. It has two cards' controllers, which do and judge; it draws them together."""
+
+    def __init__(self, workplace: Workplace, publish: Callable[[View], None]) -> None:
+        super().__init__(workplace, publish)
+        lab = LABS[LAB]
+        self._scene: Scene | None = None
+        self._map: list[View] = []
+        self._trouble = ""
+        self._ready = threading.Event()
+        self._cards = {
+            step: Controller(workplace, lab, lab.step(step), lambda _view: self._heard("changed"))
+            for step in (WRITE, REMOVE)
+        }
+        self.actions = {LOOK: lambda _value: self._look()}
+        self.begin("start")
+
+    def act(self, action: str, value: Any = None) -> threading.Event:
+        """Ask for an action: write the line; remove the container, with a guess at where the line will be."""
+        if action == "write":
+            return self._cards[WRITE].act("run")
+        if action == "remove":
+            self._cards[REMOVE].act("guess", value)
+            return self._cards[REMOVE].act("run")
+        return already_done()
+
+    def told(self, trouble: str) -> None:
+        """What went wrong."""
+        self._trouble = trouble
+
+    def _look(self) -> None:
+        self._trouble = ""
+        self._map = [
+            {
+                "id": lab.id,
+                "title": tr(lab.title),
+                "minutes": tr(_("{n} min"), n=minutes_of(lab)),
+                "here": works(self.workplace, lab),
+            }
+            for lab in LABS.values()
+            if lab.id != LAB
+        ]
+        try:
+            self._scene = picture(self.bench, "files", ("hello",))
+        except VoltutorError as error:
+            self._trouble = str(error)
+
+    def view(self) -> View:
+        """The panel as plain data, every text translated."""
+        cards = getattr(self, "_cards", {})
+        views = {step: card.view() for step, card in cards.items()}
+        asked = LABS[LAB].step(REMOVE).prediction
+        assert isinstance(asked, Choice)  # noqa: S101 - as it is declared
+        written = bool(views) and views[WRITE]["verdict"]["kind"] == "passed"
+        removed = bool(views) and views[REMOVE]["verdict"]["kind"] == "passed"
+        trouble = next(
+            (v["verdict"]["text"] for v in views.values() if v["verdict"]["kind"] == "trouble"), ""
+        )
+        return {
+            "engine": self.workplace.badge(),
+            "written": written,
+            "removed": removed,
+            "write": bool(views) and bool(views[WRITE]["run"]) and not removed,
+            "remove": written and bool(views[REMOVE]["check"]) and not removed,
+            "busy": next((v["busy"] for v in views.values() if v["busy"]), ""),
+            "line": views[WRITE]["verdict"]["text"] if written else "",
+            "question": views[REMOVE]["prediction"]["question"] if views else "",
+            "options": views[REMOVE]["prediction"]["options"] if views else [],
+            "outcome": views[REMOVE]["prediction"]["outcome"] if removed else "",
+            "gone": views[REMOVE]["verdict"]["text"] if removed else "",
+            "picture": _drawn(self._scene) if self._scene else None,
+            "map": self._map,
+            "trouble": self._trouble or trouble,
+            "labels": {key: tr(text) for key, text in _LABELS.items()},
+        }
+
+
+def _drawn(scene: Scene) -> View:
+    return {"svg": diagrams.svg(scene), "text": diagrams.text(scene)}
+
+
+_LABELS = {
+    "title": _("See it for yourself"),
+    "write": _("Write one line in a container"),
+    "first": _("1. A container that writes"),
+    "first-text": _("It starts a container of an image that is made here, and writes a line in it."),
+    "second": _("2. And where the line goes"),
+    "second-text": _("Write the line first; then you are asked."),
+    "none": _("The layers of the image, and the container's own on top, are drawn here when there is one."),
+    "map": _("The labs"),
+    "unknown": _("I don't know"),
+    "picture": _("The layers as they are now"),
+    "words": _("The picture in words"),
+    "asleep": _("Asleep: this panel's kernel has gone. Wake it with Run › Run All Cells."),
+}
