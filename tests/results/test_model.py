@@ -293,8 +293,7 @@ def _at(document: Any, where: Where) -> Any:
     return document
 
 
-# Matplotlib reads what stands between two $ as mathematics; that is for plots to switch off.
-TEXTS = st.text(st.characters(exclude_characters="$"), max_size=12)
+TEXTS = st.text(max_size=12)
 STRANGE = st.one_of(
     st.sampled_from(
         [None, True, False, 0, -1, 1, 2, 8, 1e-300, 5e-324, 1e-12, 1e18, 1e300, 10**400, "", "1", "volume", "bind",
@@ -341,7 +340,7 @@ def _refused_or_usable(path: Path) -> None:
         plots.page(found).encode()
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(document=tampered())
 def test_a_tampered_file_is_refused_or_usable(
     document: Tree, tmp_path_factory: pytest.TempPathFactory
@@ -351,7 +350,7 @@ def test_a_tampered_file_is_refused_or_usable(
     _refused_or_usable(path)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_usable(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -8,8 +8,9 @@ import pytest
 
 from voltutor.engine import Engine
 from voltutor.labs import LABS
+from voltutor.results import Pair, Result, Trial, save
 from voltutor.session import Bench, Run
-from voltutor.widgets.overview import map_html, traces_html
+from voltutor.widgets.overview import map_html, surprises_html, traces_html
 from voltutor.widgets.workplace import Workplace
 
 
@@ -35,6 +36,36 @@ def test_the_traces_are_listed_and_stay(bench: Bench, engine: Engine, engine_url
     assert bench.names("box") in html
     assert str(bench.home) in html
     assert engine.container(bench.names("box"))
+    workplace.close()
+
+
+@pytest.mark.engine
+def test_guesses_stand_beside_what_was_measured_the_farthest_off_first(bench: Bench, engine_url: str) -> None:
+    workplace = Workplace(bench.home, engine_url, watch=False)
+    assert "Nothing is measured yet" in surprises_html(workplace)
+    for name, ratio, guess in (
+        ("read-warm", 1.0, 1.1),
+        ("chown-tree", 90.0, 2.0),
+        ("random-write", 1.0, None),
+    ):
+        metric = "seconds" if name == "chown-tree" else "iops"
+        a = {number: ratio * (1 + 0.01 * (number % 3)) for number in range(9)}
+        pairs = tuple(
+            Pair(number, Trial("layer", {metric: value if metric == "seconds" else 1 / value}),
+                 Trial("volume", {metric: 1.01}), "layer")
+            for number, value in a.items()
+        )  # fmt: skip
+        save(
+            bench.result_path(name),
+            Result(name, ("layer", "volume"), metric, pairs, planned=9, complete=True),
+        )
+        workplace.progress.update("06-what-it-costs", name, guess=guess, guessed=True)
+    html = surprises_html(workplace)
+    assert html.index("chown of a tree") < html.index("Reading a file")
+    assert "1 slower in the layer: chown-tree" in html
+    assert "no difference shown" in html
+    assert "Felter" in html
+    assert "random-write" in html
     workplace.close()
 
 

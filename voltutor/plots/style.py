@@ -52,6 +52,7 @@ _STYLE: Any = {
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "text.color": INK,
+    "text.parse_math": False,  # a name or a circumstance may hold two dollar signs
     "xtick.color": INK,
     "ytick.color": INK,
     "grid.color": "#d9dee5",

@@ -8,11 +8,11 @@ from voltutor.results.model import (
     Result,
     Trial,
     compare,
-    load,
     save,
     slowdown,
 )
 from voltutor.results.places import PLACE_TITLES, SECOND, place_title
+from voltutor.results.reading import load
 from voltutor.results.recorded import recorded
 from voltutor.results.statistics import (
     Finding,

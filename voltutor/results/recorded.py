@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voltutor.results.model import Result, load
+from voltutor.results.model import Result
+from voltutor.results.reading import load
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -188,9 +188,8 @@ def _saved(
                 for done in packing.copy(bench.engine.archive(view.id, about.data)):
                     yield Progress(done=done)
             except BaseException:
-                _let_go(
-                    bench, view.id, how
-                )  # where this fails, the file stays, and tells the next one to do it
+                # Where this fails, the file stays, and tells the next one to do it.
+                _let_go(bench, view.id, how)
                 half.unlink()
                 raise
             _let_go(bench, view.id, how)

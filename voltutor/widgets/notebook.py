@@ -13,7 +13,7 @@ from voltutor.widgets.badge import BadgeView
 from voltutor.widgets.card import CardView, PanelView, ServicesView, StartView, VolumesView
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
-from voltutor.widgets.overview import forms_html, map_html, traces_html
+from voltutor.widgets.overview import forms_html, map_html, surprises_html, traces_html
 from voltutor.widgets.services import ServicesController
 from voltutor.widgets.static import (
     badge_html,
@@ -132,6 +132,10 @@ class LabView:
     def traces(self) -> StaticCard:
         """Where things are kept, and what a clean-up would remove."""
         return StaticCard(style() + traces_html(self._workplace), "traces")
+
+    def surprises(self) -> StaticCard:
+        """The guesses of lab 06 beside what was measured, and beside what others say."""
+        return StaticCard(style() + surprises_html(self._workplace), "surprises")
 
     def forms(self) -> StaticCard:
         """The forms of a volume, side by side."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
 from voltutor.labs.forms import FORMS, QUESTIONS
 from voltutor.lessons import Lab
+from voltutor.measure import titles
+from voltutor.results import Finding, Interval, compare, slowdown, times, times_interval
 from voltutor.session import Session
 from voltutor.session.names import KINDS
 from voltutor.text import _, tr
@@ -88,6 +92,93 @@ def forms_html() -> str:
     return section(title, wide(title, table(map(tr, heads), rows)))
 
 
+COSTS = "06-what-it-costs"
+
+SOURCE_CLAIMS = _(
+    "The source, 2018, on AUFS: every kind of access must become less efficient, and the performance of what "
+    "writes much, such as Redis or MySQL, drops greatly."
+)
+FELTER = _(
+    "Felter and others (IBM, 2015), MySQL, reading at its peak: 13,370 transactions a second natively, 12,964 on a "
+    "volume, 11,469 in an AUFS layer, so 1.13 times as long a transaction as on the volume."
+)
+SLOWER_HERE = _("On this machine, of {n} answered: {slower} slower in the layer: {names}.")
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """A guess beside its answer; `off` is how many times too much or too little, 1 where none was made."""
+
+    workload: str
+    guess: float | None
+    ratio: Interval
+    finding: Finding
+
+    @property
+    def said(self) -> str:
+        """What was found."""
+        return tr(_NOT_SHOWN[self.finding]) if self.finding in _NOT_SHOWN else times_interval(self.ratio)
+
+    @property
+    def slower(self) -> bool:
+        """Whether the layer is."""
+        return self.finding not in _NOT_SHOWN and self.ratio.median > 1
+
+    @property
+    def off(self) -> float:
+        return math.exp(abs(math.log(self.guess / self.ratio.median))) if self.guess else 1.0
+
+
+def surprises_html(workplace: Workplace) -> str:
+    """The guesses of lab 06 beside what was measured, the farthest off first; and what others have said of it."""
+    title = tr(_("What surprised you"))
+    found = _guesses(workplace) if workplace.bench else []
+    if not found:
+        return section(title, _paragraph(_("Nothing is measured yet. Measure, and run this cell again.")))
+    names = titles()
+    rows = [
+        (
+            escape(names[one.workload][0]),
+            escape(times(one.guess) if one.guess else "–"),
+            escape(one.said),
+            escape(times(one.off) if one.guess else "–"),
+        )
+        for one in sorted(found, key=lambda one: -one.off)
+    ]
+    heads = (_("workload"), _("you guessed"), _("as long in the layer"), _("off by"))
+    slower = [one.workload for one in found if one.slower]
+    shown = wide(title, table(map(tr, heads), rows))
+    here = _paragraph(SLOWER_HERE, n=len(found), slower=len(slower), names=", ".join(slower) or "–")
+    own = {one.workload: one for one in found}
+    beside = "".join(
+        _paragraph(_("Yours, by `{name}`: {said}."), name=name, said=own[name].said)
+        for name in ("random-write", "redis-append")
+        if name in own
+    )
+    return section(title, f"{shown}{_paragraph(SOURCE_CLAIMS)}{here}{_paragraph(FELTER)}{beside}")
+
+
+_NOT_SHOWN = {
+    Finding.NO_DIFFERENCE: _("no difference shown"),
+    Finding.BY_CHANCE: _("no difference shown"),
+    Finding.NO_CLAIM: _("no claim"),
+}
+
+
+def _guesses(workplace: Workplace) -> list[_Guess]:
+    """What was measured in lab 06, with what was guessed."""
+    assert workplace.bench is not None  # noqa: S101 - the caller looked
+    made = []
+    for step in LABS[COSTS].steps:
+        result = workplace.bench.result(step.measures)
+        if result is None or not result.answers:
+            continue
+        found = compare(result)[0][-1]
+        guess = workplace.progress.get(COSTS, step.id).guess
+        made.append(_Guess(step.measures, guess, slowdown(result, found), found.finding))
+    return made
+
+
 def traces_html(workplace: Workplace) -> str:
     """Where things are kept, what they take, and what a clean-up would remove; it removes nothing."""
     home = workplace.home
@@ -142,7 +233,14 @@ def _plan(workplace: Workplace) -> str:
         )
         for one in plan.remove
     ]
+    images = [
+        view for one in plan.remove if one.thing.kind == "image" and (view := engine.image(one.thing.id))
+    ]
+    taken = sum({view.id: view.size for view in images}.values())
     text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)
+    if taken:
+        text = _paragraph(_("Its images have {size} on {engine}; what they share counts in each."),
+                          size=size_text(taken), engine=engine.info.title) + text  # fmt: skip
     return text + table(map(tr, (_("kind"), _("name"), _("made for"))), rows)
 
 
