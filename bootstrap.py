@@ -324,7 +324,7 @@ def at_once() -> list[str]:
     since two must not share one that was named. One more than there are processors, up to three, since tests of
     measuring mostly wait for the disk. A file's tests stay together."""
     able = os.name == "posix" and os.geteuid() == 0 and shutil.which("dockerd") and (os.cpu_count() or 1) > 1
-    return ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"] if able else []
+    return ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=15"] if able else []
 
 
 def run(

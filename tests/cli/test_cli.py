@@ -156,7 +156,7 @@ def run_and_look(voltutor: Command, url: str, engine: Engine, home: Path, out: P
     assert len(re.findall(r'<section [^>]*data-verdict="passed"', page)) == 7
     (result,) = load(out / "first-write.json")
     assert result.complete
-    assert result.growth("volume", 16 * MIB, 256 * MIB).median < 2, "no growth in the volume"
+    assert result.growth("volume", 16 * MIB, 256 * MIB).median < 4, "no growth in the volume"
     for name in ("first-write-growth.png", "first-write-ratios.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     return page, result
@@ -170,7 +170,7 @@ def test_a_run_plays_the_lab_and_leaves_nothing(
     if result.circumstances["reflink"]:
         assert "clones" in page
     else:
-        assert result.growth("layer", 16 * MIB, 256 * MIB).median >= 8
+        assert result.growth("layer", MIB, 256 * MIB).median >= 8
         assert "clones" not in page.split("What happened")[-2]
 
 

@@ -284,7 +284,8 @@ function render({ model, el }) {
     off(reset, sleeping || !view.reset);
     off(hint, sleeping || !view.hint);
     off(cancel, sleeping);
-    for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping;
+    // While a run or a reset is under way a guess would be dropped.
+    for (const button of prediction.querySelectorAll("button, input")) button.disabled = sleeping || view.cancel;
     // What had the focus may have gone; the next thing to do gets it.
     if (guessing && !prediction.contains(document.activeElement)) run.focus();
     if (answering && !asks.contains(document.activeElement)) reset.focus();
