@@ -303,10 +303,14 @@ def _start(member: tarfile.TarInfo) -> int:
 
 
 def _contents(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
-    content = tar.extractfile(member) if member.isreg() else None
-    left = member.size if content else 0
-    while content and left:
-        piece = content.read(min(left, PIECE))
+    """What a member holds. It is read past tarfile's own reader, which copies it twice."""
+    left = member.size if member.isreg() else 0
+    if left and member.issparse():
+        raise tarfile.ReadError("a sparse file, which no engine packs")
+    file: Any = tar.fileobj
+    file.seek(member.offset_data)
+    while left:
+        piece = file.read(min(left, PIECE))
         if not piece:
             raise tarfile.ReadError("unexpected end of data")
         left -= len(piece)
