@@ -94,6 +94,20 @@ def test_a_device_under_a_volume_that_somebody_uses_is_kept(bench: Bench, engine
 
 
 @pytest.mark.engine
+def test_a_device_under_a_volume_that_was_made_by_hand_goes_with_it_only(
+    bench: Bench, docker: Callable[..., str]
+) -> None:
+    bench.files.mkdir(parents=True, exist_ok=True)
+    docker(bench.line(DISK))
+    scene = cleanup.find(bench.engine, [bench.session])
+    assert [decision.thing.kind for decision in cleanup.plan(scene).keep] == ["volume", "device"]
+    assert [decision.thing.kind for decision in cleanup.plan(scene, by_hand=True).remove] == [
+        "volume",
+        "device",
+    ]
+
+
+@pytest.mark.engine
 def test_a_volume_whose_device_has_gone_is_named_and_its_file_stays(bench: Bench) -> None:
     bench.do(DISK)
     file = bench.files / "disk.img"

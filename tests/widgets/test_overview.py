@@ -49,12 +49,11 @@ def test_guesses_stand_beside_what_was_measured_the_farthest_off_first(bench: Be
         ("random-write", 1.0, None),
     ):
         metric = "seconds" if name == "chown-tree" else "iops"
-        a = {number: ratio * (1 + 0.01 * (number % 3)) for number in range(9)}
+        figures = [ratio * (1 + shift / 100) for shift in (1, -2, 3, 0, -3, 2, -1, 1, -1)]
         pairs = tuple(
-            Pair(number, Trial("layer", {metric: value if metric == "seconds" else 1 / value}),
-                 Trial("volume", {metric: 1.01}), "layer")
-            for number, value in a.items()
-        )  # fmt: skip
+            Pair(number, Trial("layer", {metric: figure}), Trial("volume", {metric: 1.0}), "layer")
+            for number, figure in enumerate(figures)
+        )
         save(
             bench.result_path(name),
             Result(name, ("layer", "volume"), metric, pairs, planned=9, complete=True),

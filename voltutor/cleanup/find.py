@@ -43,7 +43,7 @@ class Thing:
         stamp: what tells it from another of the same id: a volume's labels and, where the engine keeps it, its
             creation time; an image's id; a device's backing file.
         step: the step that its name was reserved for.
-        users: the containers that use it, name by id.
+        users: the containers that use it, name by id; of a device the volumes on it too.
         session: the session that knows it.
         anonymous: whether it is an anonymous volume.
         names: all names of the image that an image's name stands for.
@@ -245,10 +245,12 @@ def _images(session: Session, state: JournalState, there: Contents) -> Iterator[
 
 
 def _devices(session: Session, there: Contents) -> Iterator[Thing]:
-    """The loop devices whose backing files are this session's; the containers that have a volume on one use it."""
+    """The loop devices whose backing files are this session's; the volumes on one use it, and who has those."""
     for device, file in attached(session.folder).items():
         volumes = [volume.name for volume in there.volumes if volume.options.get("device") == device]
-        users = {ref: name for volume in volumes for ref, name in there.users(volume).items()}
+        users = {name: name for name in volumes}
+        for volume in volumes:
+            users |= there.users(volume)
         yield Thing("device", device, device, Owner.OURS, session.id, str(file), users=users)
 
 

@@ -72,5 +72,5 @@ const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`,
 const freshId = () => `vt-${Math.random().toString(36).slice(2)}`;
 
 // What a button does, unless it is greyed out.
-const pressing = (send, action) => (event) =>
-  event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action);
+const pressing = (send, action, value = null) => (event) =>
+  event.currentTarget.getAttribute("aria-disabled") !== "true" && send(action, value);

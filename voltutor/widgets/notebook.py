@@ -114,6 +114,8 @@ class LabView:
             self._workplace.progress.forget(self._lab.id, step.id)
         for card in self._cards.values():
             card.controller.act("renew")
+        if self._start:
+            self._start.controller.act("renew")
         text = tr(_("{lab} is as it was in the beginning."), lab=self._lab.id)
         return StaticCard(style() + section(text, lines(said)), "\n".join([*said, text]))
 

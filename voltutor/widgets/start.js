@@ -56,26 +56,33 @@ function render({ model, el }) {
     write.classList.toggle("vt-run", !view.written);
     said.innerHTML = view.line;
     second.textContent = labels.second;
-    if (changed("question", [view.written, view.question])) question.innerHTML = view.written ? view.question : labels["second-text"];
+    if (changed("question", [view.written, view.question])) {
+      question.innerHTML = view.written ? view.question : labels["second-text"];
+    }
     options.hidden = !view.written || view.removed;
     if (changed("options", [view.options, labels.unknown])) {
-      const choice = (text, value, quiet) =>
-        element("button", { class: quiet ? "vt-quiet" : "", onclick: (event) => pressing((_name, _value) => kernel.send("remove", value), "")(event) }, text);
-      options.replaceChildren(...view.options.map((text, index) => choice(text, index, false)), choice(labels.unknown, null, true));
+      const choice = (text, value, name) =>
+        element("button", { class: name, onclick: pressing(kernel.send, "remove", value) }, text);
+      options.replaceChildren(...view.options.map((text, index) => choice(text, index, "vt-option")),
+        choice(labels.unknown, null, "vt-option vt-quiet"));
     }
-    for (const button of options.querySelectorAll("button")) button.setAttribute("aria-disabled", String(sleeping || !view.remove));
+    for (const button of options.querySelectorAll("button")) {
+      button.setAttribute("aria-disabled", String(sleeping || !view.remove));
+    }
     outcome.innerHTML = [view.outcome, view.gone].filter(Boolean).join(" ");
     if (changed("picture", [view.picture, labels.none])) {
       if (view.picture) {
         picture.innerHTML = view.picture.svg;
-        picture.append(element("details", {}, element("summary", {}, labels.words), element("pre", { class: "vt-words" }, view.picture.text)));
+        picture.append(element("details", {}, element("summary", {}, labels.words),
+          element("pre", { class: "vt-words" }, view.picture.text)));
       } else picture.replaceChildren(element("p", { class: "vt-waits" }, labels.none));
     }
     mapTitle.textContent = labels.map;
     if (changed("map", view.map)) {
       map.replaceChildren(...view.map.map((lab) => {
         const link = element("a", { href: `${lab.id}.ipynb`, title: lab.title }, lab.id);
-        return element("li", {}, link, element("span", { class: "vt-minutes" }, lab.minutes), element("span", { class: "vt-here", title: lab.here }, lab.here));
+        return element("li", {}, link, element("span", { class: "vt-minutes" }, lab.minutes),
+          element("span", { class: "vt-here", title: lab.here }, lab.here));
       }));
     }
   }

@@ -11,7 +11,7 @@ from voltutor import diagrams
 from voltutor.diagrams import Scene
 from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
-from voltutor.lessons import Choice, picture
+from voltutor.lessons import picture
 from voltutor.text import _, tr
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.overview import minutes_of, works
@@ -31,7 +31,6 @@ class StartController(Worker):
         self._scene: Scene | None = None
         self._map: list[View] = []
         self._trouble = ""
-        self._ready = threading.Event()
         self._cards = {
             step: Controller(workplace, lab, lab.step(step), lambda _view: self._heard("changed"))
             for step in (WRITE, REMOVE)
@@ -40,12 +39,15 @@ class StartController(Worker):
         self.begin("start")
 
     def act(self, action: str, value: Any = None) -> threading.Event:
-        """Ask for an action: write the line; remove the container, with a guess at where the line will be."""
+        """Ask for an action: write the line; remove the container, with a guess at where the line will
+        be; begin as a new panel does, the lab having been taken down."""
         if action == "write":
             return self._cards[WRITE].act("run")
         if action == "remove":
             self._cards[REMOVE].act("guess", value)
             return self._cards[REMOVE].act("run")
+        if action == "renew":
+            return [card.act("renew") for card in self._cards.values()][-1]
         return already_done()
 
     def told(self, trouble: str) -> None:
@@ -71,30 +73,27 @@ class StartController(Worker):
 
     def view(self) -> View:
         """The panel as plain data, every text translated."""
-        cards = getattr(self, "_cards", {})
-        views = {step: card.view() for step, card in cards.items()}
-        asked = LABS[LAB].step(REMOVE).prediction
-        assert isinstance(asked, Choice)  # noqa: S101 - as it is declared
-        written = bool(views) and views[WRITE]["verdict"]["kind"] == "passed"
-        removed = bool(views) and views[REMOVE]["verdict"]["kind"] == "passed"
-        trouble = next(
-            (v["verdict"]["text"] for v in views.values() if v["verdict"]["kind"] == "trouble"), ""
-        )
+        write, remove = (self._cards[step].view() for step in (WRITE, REMOVE))
+        written, removed = (view["verdict"]["kind"] == "passed" for view in (write, remove))
+        troubles = [
+            view["verdict"]["text"] for view in (write, remove) if view["verdict"]["kind"] == "trouble"
+        ]
+        asked = remove["prediction"]
         return {
             "engine": self.workplace.badge(),
             "written": written,
             "removed": removed,
-            "write": bool(views) and bool(views[WRITE]["run"]) and not removed,
-            "remove": written and bool(views[REMOVE]["check"]) and not removed,
-            "busy": next((v["busy"] for v in views.values() if v["busy"]), ""),
-            "line": views[WRITE]["verdict"]["text"] if written else "",
-            "question": views[REMOVE]["prediction"]["question"] if views else "",
-            "options": views[REMOVE]["prediction"]["options"] if views else [],
-            "outcome": views[REMOVE]["prediction"]["outcome"] if removed else "",
-            "gone": views[REMOVE]["verdict"]["text"] if removed else "",
+            "write": write["run"] and not removed,
+            "remove": written and remove["check"] and not removed,
+            "busy": write["busy"] or remove["busy"],
+            "line": write["verdict"]["text"] if written else "",
+            "question": asked["question"],
+            "options": asked["options"],
+            "outcome": asked["outcome"] if removed else "",
+            "gone": remove["verdict"]["text"] if removed else "",
             "picture": _drawn(self._scene) if self._scene else None,
             "map": self._map,
-            "trouble": self._trouble or trouble,
+            "trouble": self._trouble or "".join(troubles[:1]),
             "labels": {key: tr(text) for key, text in _LABELS.items()},
         }
 
