@@ -60,7 +60,7 @@ def test_guesses_stand_beside_what_was_measured_the_farthest_off_first(bench: Be
         )
         workplace.progress.update("06-what-it-costs", name, guess=guess, guessed=True)
     html = surprises_html(workplace)
-    assert html.index("chown of a tree") < html.index("Reading a file")
+    assert html.index("chown of a tree") < html.index("Reading what is in memory")
     assert "1 slower in the layer: chown-tree" in html
     assert "no difference shown" in html
     assert "Felter" in html

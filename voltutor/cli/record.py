@@ -37,10 +37,10 @@ def record(arguments: argparse.Namespace) -> int:
             if update.text and not update.pair and update.text != said:
                 said = update.text
                 print(f"  {said}", flush=True)
-        if update.result.complete:
+        if update.result.answers:
             results.append(replace(update.result, origin="recorded"))
         else:
-            print("  " + tr(_("Not whole within its budget: left out.")), flush=True)
+            print("  " + tr(_("Its budget is too small for a claim: left out.")), flush=True)
     if not results:
         raise VoltutorError(_("No workload was measured whole."), _("Write a larger --budget."))
     path = Path(arguments.out) / f"{_name(results[0])}.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from voltutor import fio
 from voltutor.errors import UsageError
@@ -100,7 +100,9 @@ class Workload:
         return LAB_IMAGES[self.image].data_bytes or (STEADY if self.prefill else 16 * MIB)
 
 
-def _steady(name: str, title: str, isolates: str, expects: str, job: Io, floor: bool = False) -> Workload:
+def _steady(
+    name: str, title: str, isolates: str, expects: str, job: Io, cold: bool = False, floor: bool = False
+) -> Workload:
     return Workload(
         name=name,
         title=title,
@@ -111,27 +113,8 @@ def _steady(name: str, title: str, isolates: str, expects: str, job: Io, floor: 
         folder="/work",
         prefill=job.prefill,
         direct=bool(job.options.get("direct")),
-        floor=floor,
-    )
-
-
-def _reading(
-    name: str, title: str, isolates: str, expects: str, job: Io, cold: bool = False, image: str = "seed"
-) -> Workload:
-    less = replace(job, size=64 * MIB)
-    words = name, title, isolates, expects
-    return Workload(
-        name=name,
-        title=title,
-        isolates=isolates,
-        expects=expects,
-        metric=job.metric,  # type: ignore[arg-type]
-        job=job,
-        folder="/seed",
-        image=image,
-        paths=(seed_path(job.size // MIB, 1),),
         cold=cold,
-        reduced=_reading(*words, less, cold, "seed-small") if job != less else None,
+        floor=floor,
     )
 
 
@@ -278,10 +261,12 @@ _LISTED = (
             runtime=None,
         ),
     ),
-    _reading(
+    # Of a file that was written alike in both places. A file of the image and its copy in a volume lie differently on
+    # the disk and in the page cache, and are read at speeds that differ by a half, overlay or not.
+    _steady(
         "read-warm",
-        _("Reading a file of the image that is in memory"),
-        _("Reads of 1 MiB from the page cache, of a 256 MiB file of a layer below: a control."),
+        _("Reading what is in memory"),
+        _("Reads of 1 MiB from the page cache, of a file that the container wrote: a control."),
         _("No difference: overlayfs hands reads to the file."),
         Io(
             STEADY,
@@ -289,10 +274,10 @@ _LISTED = (
             metric="bytes_per_second",
         ),
     ),
-    _reading(
+    _steady(
         "read-cold",
-        _("Reading a file of the image that is not in memory"),
-        _("Reads of 1 MiB from the disk, of a 256 MiB file of a layer below, its pages dropped first: a control."),
+        _("Reading what is not in memory"),
+        _("Reads of 1 MiB from the disk: a control. fio drops the file's own pages before each trial."),
         _("No difference."),
         Io(
             STEADY,
