@@ -369,7 +369,7 @@ def whole(bench: Bench, name: str, before: str) -> str:
     volume = bench.session.journal.state().name_of("volume", "copy-data")
     copied = bench.engine.volume(volume) if volume else None
     wanted = {store.volume.name, *({copied.name} if copied else ())}
-    until = time.monotonic() + LATE
+    until = time.monotonic() + 2 * LATE
     while (there := {view.name for view in bench.engine.volumes()}) != wanted:
         # What the engine was just making when its client died may come only now; the next look removes it.
         assert time.monotonic() < until, there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from voltutor.engine import Conflict, EngineGone, Mount
@@ -48,6 +49,9 @@ def fields(bench: Bench) -> Mapping[str, str]:
 CONF = "/usr/local/etc/redis/redis.conf"
 REDIS_CONF = Bind("redis.conf", CONF)
 
+END_LIMIT = 10.0
+"""Seconds that an engine may take to tell that a container which answers nothing has ended."""
+
 NOT_MOUNTED = Failed(_("`{kvstor}` runs, but neither your file nor its folder is mounted in it."))
 ENDED = Failed(_("`{kvstor}` has ended: `docker container logs {kvstor}` tells why."))
 NOT_READ = Failed(
@@ -78,7 +82,10 @@ def configured(bench: Bench) -> Verdict:
         told = bench.exec("kvstor", "sh", "-c", f"{ready}; redis-cli config get maxmemory | tail -n 1").text
     except (Conflict, EngineGone):  # it ended meanwhile
         told = ""
-    after = bench.container("kvstor")
+    until, after = time.monotonic() + END_LIMIT, bench.container("kvstor")
+    while not told and after and after.running and time.monotonic() < until:
+        time.sleep(0.05)
+        after = bench.container("kvstor")
     if after is None or not after.running:
         return ENDED.seen(**fields(bench))
     right = told == str(bench.number << 20)

@@ -279,12 +279,16 @@ class Bench:
         state = self.session.journal.state()
         used_once = [r for r in state.reserved.values() if r.step.startswith(PROCESS)]
         dead = [r for r in used_once if r.name in self._left or not _alive(r.step)]
+        coming = False
         for reservation in sorted(dead, key=lambda r: r.kind):  # a container before the volume that it uses
             kind, name = reservation.kind, reservation.name
+            if kind == "volume" and coming:
+                continue  # a container that is still to come would make it anew, without our labels
             try:
                 found = self._swept(kind, name)
             except Conflict:  # a volume that somebody uses by now: a clean-up tells who
                 continue
+            coming = coming or (kind == "container" and not found and state.awaited(kind, name))
             if found or not state.awaited(kind, name):
                 self.session.journal.release(kind, name)
                 self._left.discard(name)

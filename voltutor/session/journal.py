@@ -16,9 +16,9 @@ from voltutor.home import locked
 
 Kind = Literal["container", "volume", "image"]
 
-LATE = 120.0
+LATE = 60.0
 """Seconds after which an engine that was asked to make something, and whose asker died, has made it or never will: it
-goes on with a create whose client has gone. Twice what the kit itself waits for one call."""
+goes on with a create whose client has gone. It is what the kit itself waits for one call."""
 
 
 @dataclass(frozen=True)
