@@ -231,6 +231,29 @@ def test_what_an_engine_makes_after_its_asker_died_is_found_by_the_next_sweep(
     assert bench.session.end()
 
 
+def test_a_volume_is_left_while_a_container_may_come_that_would_make_it_anew(
+    bench: Bench, engine: Engine
+) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    journal, names = bench.session.journal, {}
+    for kind in ("container", "volume"):
+        names[kind] = bench.names.fresh("trial", kind)
+        journal.reserve(Reservation(kind, names[kind], names[kind], f"process {ended.pid}"))
+        journal.asked(kind, names[kind])
+    engine.create_volume(names["volume"], bench.session.labels())
+    bench.sweep_trials()
+    assert engine.volume(names["volume"]) is not None
+    for _sign in bench.prepare("lab"):
+        pass
+    mounts = (Mount("/data", names["volume"]),)
+    spec = ContainerSpec(names["container"], bench.image("lab"), mounts=mounts, labels=bench.session.labels())
+    engine.create_container(spec)
+    bench.sweep_trials()
+    assert engine.container(names["container"]) is None
+    assert engine.volume(names["volume"]) is None
+
+
 def test_capabilities_are_found_out_by_trying(bench: Bench) -> None:
     for name in PROBES:
         tried = bench.capability(name)
