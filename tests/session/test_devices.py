@@ -13,7 +13,7 @@ from voltutor import cleanup
 from voltutor.engine import ContainerSpec, Engine, Mount
 from voltutor.errors import VoltutorError
 from voltutor.images import MIB
-from voltutor.session import DeviceTrouble, DeviceVolume, RemoveVolume, Run, attached, detach
+from voltutor.session import DeviceTrouble, DeviceVolume, Remove, RemoveVolume, Run, attached, detach
 from voltutor.session.bench import Bench
 from voltutor.session.devices import attach, device_of, format_ext4, unable
 
@@ -120,7 +120,11 @@ def test_a_volume_whose_device_has_gone_is_named_and_its_file_stays(bench: Bench
     bench.do(RemoveVolume("disk"), DISK, VAULT)
     assert DISK.done(bench)
     DISK.undo(bench)
+    assert DISK.done(bench), "what somebody has a volume on stays"
+    bench.do(Remove("vault"), RemoveVolume("disk"))
+    DISK.undo(bench)
     assert not file.exists()
+    assert attached(bench.files) == {}
 
 
 @pytest.mark.engine
@@ -130,4 +134,3 @@ def test_the_shown_lines_make_the_same(bench: Bench, docker: Callable[..., str])
     assert DISK.done(bench)
     assert subprocess.run(["blkid", "-o", "value", "-s", "TYPE", bench.files / "disk.img"],
                           capture_output=True, text=True, check=True).stdout == "ext4\n"  # fmt: skip
-    DISK.undo(bench)

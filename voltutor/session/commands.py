@@ -171,8 +171,10 @@ class DeviceVolume:
         return volume is not None and device is not None and volume.options.get("device") == device
 
     def undo(self, bench: Bench) -> None:
-        """Detach the device, and remove the file."""
+        """Detach the device, and remove the file; where the volume stays, since somebody uses it, both stay too."""
         path = bench.files / self.file
+        if bench.volume(self.name):
+            return
         if device := devices.device_of(path):
             devices.detach(device)
         path.unlink(missing_ok=True)
