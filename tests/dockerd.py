@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,38 @@ def can_start() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("dockerd") is not None
 
 
+class Bridge:
+    """A bridge of an engine's own, so that it can publish ports: two engines on one bridge would give out the same
+    addresses. Without `ip`, or the right to make one, its `name` is Docker's word for no bridge."""
+
+    def __init__(self) -> None:
+        self.name = "none"
+
+    def make(self) -> None:
+        """Make it, if there is none yet, with an address in a network that no route leads to."""
+        if self.name != "none":
+            return
+        name = f"vt{secrets.token_hex(4)}"
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            routes = _ip("route")
+            nets = (f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}." for _try in range(100))
+            net = next(net for net in nets if net not in routes)
+            _ip("link", "add", name, "type", "bridge")
+            self.name = name
+            _ip("address", "add", f"{net}1/24", "dev", name)
+            _ip("link", "set", name, "up")
+
+    def remove(self) -> None:
+        """Take it away again."""
+        if self.name != "none":
+            _ip("link", "delete", self.name)
+            self.name = "none"
+
+
+def _ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
 class Dockerd:
     """One engine that a test may kill and start again; its state stays in its folder."""
 
@@ -32,11 +65,13 @@ class Dockerd:
         self.data = data or folder / "data"
         self.url = f"unix://{folder}/docker.sock"
         self.process: subprocess.Popen[bytes] | None = None
+        self.bridge = Bridge()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "docker.pid").unlink(missing_ok=True)
+        self.bridge.make()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -50,7 +85,7 @@ class Dockerd:
                         str(self.folder / "exec"),
                     ),
                     *("--pidfile", str(self.folder / "docker.pid")),
-                    *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+                    *("--bridge", self.bridge.name, "--iptables=false", "--ip-masq=false"),
                     *(("--storage-driver", self.driver) if self.driver else ()),
                 ],
                 stdout=log,
@@ -92,6 +127,7 @@ class Dockerd:
         # What an engine mounts on its data root stays where it was killed.
         for mount in (self.data, self.folder / "exec"):
             subprocess.run(["umount", "--recursive", "--lazy", mount], check=False, capture_output=True)
+        self.bridge.remove()
 
     def _end_others(self) -> None:
         for pid in self._others():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,8 +30,9 @@ SCENE = MountScene(
 )
 
 
-def test_one_volume_is_one_box_with_a_line_to_each_container() -> None:
-    root = ET.fromstring(mounts_svg(SCENE))
+@pytest.mark.parametrize("tight", [False, True])
+def test_one_volume_is_one_box_with_a_line_to_each_container(tight: bool) -> None:
+    root = ET.fromstring(mounts_svg(SCENE, tight=tight))
     name = "{http://www.w3.org/2000/svg}"
     assert len(root.findall(f"{name}path")) == 3
     boxes = [box.get("class", "").split() for box in root.findall(f"{name}rect")]
@@ -98,6 +101,43 @@ def test_what_is_new_is_outlined_and_what_has_gone_is_named() -> None:
     assert "Gone: writer" in svg
     assert "vt-new" not in mounts_svg(SCENE)
     assert "vt-new" not in mounts_svg(SCENE, SCENE)
+
+
+@pytest.mark.parametrize("scene", [SCENE, MountScene((), SCENE.unused), MountScene(SCENE.containers[2:])])
+@pytest.mark.parametrize("tight", [False, True])
+def test_every_box_lies_within_the_picture_and_none_on_another_kind(scene: MountScene, tight: bool) -> None:
+    root = ET.fromstring(mounts_svg(scene, SCENE, tight))
+    width, height = (float(value) for value in root.get("viewBox", "").split()[2:])
+    spans: dict[str, list[tuple[float, float, float, float]]] = {"vt-container": [], "vt-store": []}
+    for box in root.findall("{http://www.w3.org/2000/svg}rect"):
+        x, y, wide, tall = (float(box.get(key, "0")) for key in ("x", "y", "width", "height"))
+        assert x >= 0
+        assert y >= 0
+        assert x + wide <= width
+        assert y + tall <= height
+        for name in spans.keys() & set(box.get("class", "").split()):
+            spans[name].append((x, y, x + wide, y + tall))
+    for left, top, right, bottom in spans["vt-container"]:
+        for x, y, end, low in spans["vt-store"]:
+            assert x >= right or end <= left or y >= bottom or low <= top
+    for wire in root.findall("{http://www.w3.org/2000/svg}path"):
+        start, _y, bend, _y2, back, _y3, end, _y4 = (
+            float(n) for n in re.findall(r"[\d.]+", wire.get("d", ""))
+        )
+        assert all(x <= width for x in (start, (start + 3 * bend + 3 * back + end) / 8, end))
+
+
+def test_without_room_beside_them_the_storage_stands_below_the_containers() -> None:
+    roomy, tight = (
+        [
+            {key: float(box.get(key, "0")) for key in ("x", "y")}
+            for box in ET.fromstring(mounts_svg(SCENE, tight=tight)).iter()
+            if {"vt-container", "vt-store"} & set(box.get("class", "").split())
+        ]
+        for tight in (False, True)
+    )
+    assert len({box["x"] for box in roomy}) == 2
+    assert len({box["x"] for box in tight}) == 1
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])), st.text(max_size=80))

@@ -86,8 +86,8 @@ def test_before_it_passes_nothing_is_given_away_and_after_it_all_is_told(workpla
     assert "wrong" not in view["prediction"]["outcome"].lower()
     after = view["after"]
     assert [picture["title"] for picture in after["pictures"]] == ["Before", "After"]
-    assert "/seed/16MiB-2" not in after["pictures"][0]["svg"]
-    assert "/seed/16MiB-2" in after["pictures"][1]["svg"]
+    assert "/seed/16MiB-2" not in after["pictures"][0]["html"]
+    assert "/seed/16MiB-2" in after["pictures"][1]["html"]
     assert after["explanation"]
     assert after["then"]
     assert after["now"]

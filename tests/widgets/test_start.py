@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from voltutor.labs import LABS
+from voltutor.lessons import Passed
 from voltutor.session import Bench
-from voltutor.widgets.start import LAB, StartController
+from voltutor.widgets.controller import Controller
+from voltutor.widgets.start import LAB, WRITE, StartController
 from voltutor.widgets.workplace import Workplace
 
 pytestmark = pytest.mark.engine
@@ -58,3 +60,19 @@ def test_a_line_is_written_seen_and_gone_and_nothing_is_told_before(
     progress = panel.workplace.progress
     assert progress.get(LAB, "a-line").passed
     assert progress.get(LAB, "where-it-went").guess == 0
+
+
+def test_a_card_that_is_reset_takes_the_panel_along(panel: StartController, bench: Bench) -> None:
+    until(panel, lambda view: view["write"] and view["map"])
+    assert panel.act("write").wait(LIMIT)
+    until(panel, lambda view: view["written"])
+    lab = LABS[LAB]
+    card = Controller(panel.workplace, lab, lab.step(WRITE), lambda _view: None)
+    assert card.act("check").wait(LIMIT)
+    assert isinstance(card.verdict, Passed)
+    assert card.act("reset").wait(LIMIT)
+    view = until(panel, lambda view: not view["written"] and view["write"])
+    assert view["line"] == ""
+    assert bench.container("hello") is None
+    assert panel.act("write").wait(LIMIT)
+    until(panel, lambda view: view["written"])

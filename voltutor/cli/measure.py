@@ -13,7 +13,17 @@ from voltutor.engine import find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.images import MIB
 from voltutor.measure import Measure, two_places, workload
-from voltutor.results import Comparison, Finding, Result, amount_interval, compare, load, save, times_interval
+from voltutor.results import (
+    Comparison,
+    Finding,
+    Result,
+    amount_interval,
+    compare,
+    load,
+    save,
+    slowdown,
+    times_interval,
+)
 from voltutor.session import Bench
 from voltutor.text import _, tr
 
@@ -110,7 +120,7 @@ def _write(arguments: argparse.Namespace, results: list[Result]) -> None:
 
 
 WORDS = {
-    Finding.NO_DIFFERENCE: _("no difference shown (a ratio of {detectable:.2f} would have been)"),
+    Finding.NO_DIFFERENCE: _("no difference shown (a factor of {detectable:.2f} would have been)"),
     Finding.NO_CLAIM: _("no claim: successive rounds resemble each other"),
     Finding.TOO_FEW: _("too few pairs for a claim"),
     Finding.BY_CHANCE: _("not beyond chance among so many comparisons"),
@@ -122,7 +132,16 @@ def _report(console: Console, result: Result, found: Comparison) -> None:
     size = f" {found.size // MIB} MiB" if found.size else ""
     values = f"{amount_interval(result.metric, found.a)} / {amount_interval(result.metric, found.b)}"
     word = tr(WORDS[found.finding], detectable=found.detectable) if found.finding in WORDS else ""
-    ratio = times_interval(found.ratio)
+    ratio = times_interval(slowdown(result, found))
     where = " / ".join(result.places)
-    line = f"{result.workload}{size}, {where}: {values}; ratio {ratio}, n={found.n} {word}"
+    line = tr(
+        _("{workload}{size}, {places}: {values}; {ratio} as long, n={n} {word}"),
+        workload=result.workload,
+        size=size,
+        places=where,
+        values=values,
+        ratio=ratio,
+        n=found.n,
+        word=word,
+    )
     console.print(line.rstrip(), highlight=False, soft_wrap=True)

@@ -21,11 +21,16 @@ from voltutor.diagrams.stack import (
 Scene = StackScene | MountScene
 
 
-def svg(scene: Scene, before: Scene | None = None) -> str:
-    """The picture of a scene; of mounts, with what has changed since the one before."""
+def svg(scene: Scene, before: Scene | None = None, tight: bool = False) -> str:
+    """The picture of a scene, or the one for a narrow place; of mounts, with what has changed since `before`."""
     if isinstance(scene, StackScene):
-        return stack_svg(scene)
-    return mounts_svg(scene, before if isinstance(before, MountScene) else None)
+        return stack_svg(scene, tight)
+    return mounts_svg(scene, before if isinstance(before, MountScene) else None, tight)
+
+
+def html(scene: Scene, before: Scene | None = None) -> str:
+    """Both pictures; the style sheet shows the one that there is room for."""
+    return f'<div class="vt-roomy">{svg(scene, before)}</div><div class="vt-tight">{svg(scene, before, True)}</div>'
 
 
 def text(scene: Scene, before: Scene | None = None) -> str:
@@ -45,6 +50,7 @@ __all__ = [
     "Scene",
     "StackScene",
     "Storage",
+    "html",
     "mounts_svg",
     "mounts_text",
     "size_text",

@@ -8,7 +8,6 @@ from html import escape
 
 from voltutor.text import _, tr
 
-WIDTH = 720
 ROW = 26
 """A path of a container: a bar, and the space to the next one."""
 BAR = 22
@@ -17,8 +16,6 @@ HEAD = 30
 STORE = 44
 """A volume, a folder of the host, a tmpfs: name and kind."""
 GAP = 16
-LEFT, RIGHT = 392, 462
-"""Where the containers' boxes end, and the storage's begin."""
 EDGE = 10
 """How much of the layers shows beside a bar that covers them, and below the last."""
 INSET = 16
@@ -38,6 +35,27 @@ KINDS = {
 _COLOURS = {"volume": "volume", "anonymous": "volume", "bind": "host", "tmpfs": "memory"}
 _CHARACTER = 7.6
 """Width of a character of a path, at most."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where things stand: the picture's width, where the containers' boxes end, where the storage's begin and end."""
+
+    width: int
+    edge: int
+    store: int
+    store_end: int
+
+    @property
+    def below(self) -> bool:
+        """Whether the storage stands below the containers, and not beside them."""
+        return self.store < self.edge
+
+
+_ROOMY = _Frame(720, 392, 462, 718)
+_TIGHT = _Frame(400, 330, 2, 330)
+_LONE = _Frame(720, 0, 2, 258)
+"""Storage alone begins at the left."""
 
 
 @dataclass(frozen=True)
@@ -158,37 +176,40 @@ def _end(path: str, most: int) -> str:
     return path if len(path) <= most else f"…{path[1 - most :]}"
 
 
-def mounts_svg(scene: MountScene, before: MountScene | None = None) -> str:
-    """The picture: on the left each container as its paths from / on, where its own layer and the image lie below and
-    every mount covers them with a bar; on the right what the bars lead to. What is new since the picture before is
-    outlined, and what has gone is named below."""
+def mounts_svg(scene: MountScene, before: MountScene | None = None, tight: bool = False) -> str:
+    """The picture: each container as its paths from / on, where its own layer and the image lie below and every mount
+    covers them with a bar; and what the bars lead to, at the containers' right, or below them where `tight` asks for
+    a narrow picture. What is new since the picture before is outlined, and what has gone is named below."""
     parts: list[str] = []
     change = Change.between(before, scene)
     storage = scene.storage
+    frame = _TIGHT if tight else _ROOMY if scene.containers else _LONE
     heights = [HEAD + ROW * (1 + len(container.mounts)) + EDGE for container in scene.containers]
     left_height = sum(heights) + GAP * max(0, len(heights) - 1)
     right_height = STORE * len(storage) + GAP * max(0, len(storage) - 1)
-    height = max(left_height, right_height, HEAD) + 4
+    above = left_height + GAP if frame.below and heights and storage else 0
+    height = (above + right_height if above else max(left_height, right_height, HEAD)) + 4
     places: dict[Storage, float] = {}
-    y = 2.0 + max(0.0, (height - 4 - right_height) / 2)
+    y = 2.0 + (above or max(0.0, (height - 4 - right_height) / 2))
     for one in storage:
         places[one] = y + STORE / 2
-        parts.append(_storage(one, y, one in scene.unused, one in change.new))
+        parts.append(_storage(frame, one, y, one in scene.unused, one in change.new))
         y += STORE + GAP
     y = 2.0
     for container, tall in zip(scene.containers, heights, strict=True):
-        parts.append(_container(container, y, tall, places, container in change.new))
+        parts.append(_container(frame, container, y, tall, places, container in change.new))
         y += tall + GAP
     label = escape(mounts_text(scene, before))
     if not scene.containers and not storage:
         parts.append(_text(2, 20, mounts_text(scene), "vt-kind"))
     if change.gone:
         height += ROW
-        names = ", ".join(change.gone[:GONE_NAMES]) + (" …" if len(change.gone) > GONE_NAMES else "")
+        shown = GONE_NAMES // 2 if tight else GONE_NAMES
+        names = ", ".join(change.gone[:shown]) + (" …" if len(change.gone) > shown else "")
         parts.append(_text(2, height - 8, tr(_("Gone: {names}"), names=names), "vt-gone"))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}" '
-        f'class="vt-mounts">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width} {height:.0f}" role="img" '
+        f'aria-label="{label}" class="vt-mounts">{"".join(parts)}</svg>'
     )
 
 
@@ -201,58 +222,65 @@ def _box(x: float, y: float, width: float, height: float, name: str, radius: int
     return f'<rect {place} rx="{radius}" class="{name}"/>'
 
 
-def _storage(one: Storage, y: float, unused: bool, new: bool) -> str:
+def _storage(frame: _Frame, one: Storage, y: float, unused: bool, new: bool) -> str:
     marks = (" vt-unused" if unused else "") + (" vt-new" if new else "")
     kind = tr(KINDS[one.kind]) + (f" · {tr(_('not mounted'))}" if unused else "")
+    left, right = frame.store, frame.store_end
+    beside_name = len(_shown(one)) * _CHARACTER < right - left - 60
     return (
-        _box(RIGHT, y, WIDTH - RIGHT - 2, STORE, f"vt-store vt-{_COLOURS[one.kind]}{marks}")
-        + _text(RIGHT + 12, y + 18, _shown(one), "vt-name")
-        + _text(RIGHT + 12, y + 36, kind, "vt-kind")
-        + (
-            _text(WIDTH - 12, y + (18 if len(_shown(one)) <= 24 else 36), tr(NEW), "vt-news", "end")
-            if new
-            else ""
-        )
+        _box(left, y, right - left, STORE, f"vt-store vt-{_COLOURS[one.kind]}{marks}")
+        + _text(left + 12, y + 18, _shown(one), "vt-name")
+        + _text(left + 12, y + 36, kind, "vt-kind")
+        + (_text(right - 10, y + (18 if beside_name else 36), tr(NEW), "vt-news", "end") if new else "")
     )
 
 
 def _container(
-    container: ContainerMounts, y: float, tall: float, places: dict[Storage, float], new: bool
+    frame: _Frame, container: ContainerMounts, y: float, tall: float, places: dict[Storage, float], new: bool
 ) -> str:
     off = ("" if container.state == "running" else " vt-off") + (" vt-new" if new else "")
-    layers = y + HEAD
+    layers, right = y + HEAD, frame.edge
     own = (
         _("its own layer, over the image")
         if container.mounts
         else _("its own layer, over the image; no mount")
     )
     parts = [
-        _box(2, y, LEFT - 2, tall, f"vt-container{off}"),
+        _box(2, y, right - 2, tall, f"vt-container{off}"),
         _text(12, y + 20, container.name, "vt-name"),
-        _text(LEFT - 12, y + 20, tr(STATES[container.state]), "vt-kind", "end"),
-        _box(EDGE, layers, LEFT - EDGE - 8, tall - HEAD - 6, "vt-layer", 3),
+        _text(right - 12, y + 20, tr(STATES[container.state]), "vt-kind", "end"),
+        _box(EDGE, layers, right - EDGE - 8, tall - HEAD - 6, "vt-layer", 3),
         _text(EDGE + 10, layers + 16, "/", "vt-path"),
-        _text(LEFT - 20, layers + 16, tr(own), "vt-kind", "end"),
+        _text(right - 20, layers + 16, tr(own), "vt-kind", "end"),
     ]
     for number, (mount, depth) in enumerate(container.bars, start=1):
         top = layers + ROW * number
-        parts.append(_bar(mount, EDGE * 2 + INSET * depth, top, places[mount.storage]))
+        parts.append(_bar(frame, mount, EDGE * 2 + INSET * depth, top, places[mount.storage]))
     return "".join(parts)
 
 
-def _bar(mount: MountedAt, left: float, top: float, there: float) -> str:
+def _bar(frame: _Frame, mount: MountedAt, left: float, top: float, there: float) -> str:
     """One mount: a bar over the path that it covers, and a line to what lies behind it."""
+    right = frame.edge
     mode = "" if mount.read_write else tr(_("read only"))
-    room = int((LEFT - left - 28) / _CHARACTER) - (len(mode) + 2 if mode else 0)
+    room = int((right - left - 28) / _CHARACTER) - (len(mode) + 2 if mode else 0)
     middle = top + BAR / 2
-    bend = int((RIGHT - LEFT) * 0.6)
-    curve = (
-        f"M {LEFT} {middle:.0f} C {LEFT + bend} {middle:.0f}, {RIGHT - bend} {there:.0f}, {RIGHT} {there:.0f}"
-    )
     read = "" if mount.read_write else " vt-read"
     return (
-        _box(left, top, LEFT - left, BAR, f"vt-cover vt-{_COLOURS[mount.storage.kind]}", 3)
+        _box(left, top, right - left, BAR, f"vt-cover vt-{_COLOURS[mount.storage.kind]}", 3)
         + _text(left + 10, top + 15, _end(mount.target, room), "vt-path")
-        + (_text(LEFT - 10, top + 15, mode, "vt-kind", "end") if mode else "")
-        + f'<path d="{curve}" class="vt-wire vt-{_COLOURS[mount.storage.kind]}-wire{read}"/>'
+        + (_text(right - 10, top + 15, mode, "vt-kind", "end") if mode else "")
+        + f'<path d="{_wire(frame, middle, there)}" class="vt-wire vt-{_COLOURS[mount.storage.kind]}-wire{read}"/>'
     )
+
+
+def _wire(frame: _Frame, middle: float, there: float) -> str:
+    """From a bar to its storage: across the gap, or in a bow at the right, the wider the farther it goes."""
+    start, end = frame.edge, frame.store_end if frame.below else frame.store
+    if frame.below:
+        bow = min(4 / 3 * (frame.width - start - 4), 24 + (there - middle) / 5)
+        first = second = start + bow
+    else:
+        bend = (end - start) * 0.6
+        first, second = start + bend, end - bend
+    return f"M {start} {middle:.0f} C {first:.0f} {middle:.0f}, {second:.0f} {there:.0f}, {end} {there:.0f}"

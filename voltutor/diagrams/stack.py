@@ -7,11 +7,13 @@ from html import escape
 
 from voltutor.text import _, tr
 
-WIDTH = 720
+WIDTH, NARROW = 720, 400
 SLAB = 34
 LINE = 17
 GAP = 6
 MOST_ENTRIES = 6
+COLUMN = 190
+"""Width of a container's own layer, at least; more of them than fit side by side stand in rows."""
 
 KINDS = {"A": _("added"), "C": _("changed"), "D": _("deleted")}
 
@@ -98,28 +100,32 @@ def stack_text(scene: StackScene) -> str:
     return "\n".join(lines)
 
 
-def stack_svg(scene: StackScene) -> str:
-    """The picture: image layers as slabs below, each container's own layer side by side above them."""
+def stack_svg(scene: StackScene, tight: bool = False) -> str:
+    """The picture: image layers as slabs below, each container's own layer side by side above them; `tight` asks for
+    a narrow one."""
     parts: list[str] = []
-    columns = max(len(scene.containers), 1)
-    column = (WIDTH - GAP * (columns - 1)) / columns
-    tops = [_container_height(container) for container in scene.containers]
-    y = max(tops, default=0.0)
-    for index, container in enumerate(scene.containers):
-        x = index * (column + GAP)
-        parts += _container(container, x, y - tops[index], column, tops[index])
+    width = NARROW if tight else WIDTH
+    columns = max(min(len(scene.containers), width // COLUMN), 1)
+    column = (width - GAP * (columns - 1)) / columns
+    y = 0.0
+    for start in range(0, len(scene.containers), columns):
+        row = scene.containers[start : start + columns]
+        tops = [_container_height(container) for container in row]
+        y += max(tops) + (GAP if start else 0)
+        for index, container in enumerate(row):
+            parts += _container(container, index * (column + GAP), y - tops[index], column, tops[index])
     if scene.containers:
         y += GAP
-        parts.append(_rule(y))
+        parts.append(_rule(y, width))
         y += GAP
     for layer in reversed(scene.layers):
-        parts += _image_layer(layer, y)
-        y += SLAB + GAP
+        parts += _image_layer(layer, y, tight)
+        y += SLAB + (LINE if tight else 0) + GAP
     parts.append(_text(0, y + 12, tr(_("image {names}"), names=", ".join(scene.names)), "vt-muted"))
     height = y + 20
     title = escape(stack_text(scene))
     return (
-        f'<svg class="vt-stack" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
+        f'<svg class="vt-stack" viewBox="0 0 {width} {height:.0f}" width="{width}" height="{height:.0f}" '
         f'xmlns="http://www.w3.org/2000/svg" role="img" font-family="system-ui, sans-serif" font-size="13">'
         f"<title>{title}</title>{_STYLE}{''.join(parts)}</svg>"
     )
@@ -154,9 +160,9 @@ def _box(x: float, y: float, width: float, height: float, classes: str, dashed: 
     )
 
 
-def _rule(y: float) -> str:
+def _rule(y: float, width: int) -> str:
     return (
-        f'<line x1="0" x2="{WIDTH}" y1="{y:.0f}" y2="{y:.0f}" stroke="var(--vt-muted,#5b6573)" '
+        f'<line x1="0" x2="{width}" y1="{y:.0f}" y2="{y:.0f}" stroke="var(--vt-muted,#5b6573)" '
         f'stroke-dasharray="2 4"/>'
     )
 
@@ -165,12 +171,21 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _image_layer(layer: ImageLayer, y: float) -> list[str]:
+def _image_layer(layer: ImageLayer, y: float, tight: bool) -> list[str]:
+    """A slab: digest, what made it, bytes, in one line; the digest below where it is narrow."""
+    size = size_text(layer.size)
+    if tight:
+        return [
+            _box(0, y, NARROW, SLAB + LINE, "vt-image"),
+            _text(12, y + 22, _cut(layer.created_by, 38)),
+            _text(12, y + 22 + LINE, _short(layer.id), "vt-muted vt-mono"),
+            _text(NARROW - 12, y + 22, size, "vt-ink", "end", 600),
+        ]
     return [
         _box(0, y, WIDTH, SLAB, "vt-image"),
         _text(12, y + 22, _short(layer.id), "vt-muted vt-mono"),
         _text(122, y + 22, _cut(layer.created_by, 62)),
-        _text(WIDTH - 12, y + 22, size_text(layer.size), "vt-ink", "end", 600),
+        _text(WIDTH - 12, y + 22, size, "vt-ink", "end", 600),
     ]
 
 
@@ -196,7 +211,9 @@ def _container(container: ContainerLayer, x: float, y: float, width: float, heig
             f'<text x="{x + 20:.0f}" y="{line:.0f}" class="vt-badge-text" text-anchor="middle" '
             f'font-size="11">{escape(entry.kind)}</text>'
         )
-        parts.append(_text(x + 34, line, _cut(f"{entry.path} {entry.note}".strip(), room), "vt-ink vt-mono"))
+        whole = f"{entry.path} {entry.note}".strip()
+        said = whole if len(whole) <= room else _cut(entry.path, room)
+        parts.append(_text(x + 34, line, said, "vt-ink vt-mono"))
         line += LINE
     more = len(container.entries) - MOST_ENTRIES
     if more > 0:

@@ -73,11 +73,10 @@ function drawPrediction(node, prediction, labels, send) {
   node.append(row);
 }
 
-function drawLines(node, lines, labels) {
+function drawLines(node, { lines, code }, labels) {
   const button = element("button", { class: "vt-quiet vt-copy", onclick: () => copy(lines.join("\n"), button, labels) },
     labels.copy);
-  node.append(element("div", { class: "vt-code-head" }, element("span", {}, labels.command), button),
-    element("pre", { class: "vt-code" }, element("code", {}, lines.join("\n"))));
+  node.append(element("div", { class: "vt-code-head" }, element("span", {}, labels.command), button), shell(code));
 }
 
 // docker inspect's own table, with a sentence for each value.
@@ -101,10 +100,9 @@ function drawAfter(node, after, labels) {
   for (const picture of after.pictures) {
     const figure = element("figure", {}, element("figcaption", {}, picture.title));
     const holder = element("div", { class: "vt-svg", "aria-label": picture.title });
-    holder.innerHTML = picture.svg;
+    const words = drawPicture(holder, picture, labels);
     reachable(holder);
-    figure.append(holder, element("details", {}, element("summary", {}, labels.words),
-      element("pre", { class: "vt-words" }, picture.text)));
+    figure.append(holder, words);
     pictures.append(figure);
   }
   const times = element("dl", { class: "vt-times" });
@@ -246,7 +244,7 @@ function render({ model, el }) {
     const answering = asks.contains(document.activeElement);
     const hinting = document.activeElement === hint;
     show.prediction(view.prediction, labels, send);
-    show.lines(view.lines, labels);
+    show.lines(view.code ? { lines: view.lines, code: view.code } : null, labels);
     run.textContent = view.busy || labels.run;
     check.textContent = labels.check;
     cancel.textContent = labels.cancel;

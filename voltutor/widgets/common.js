@@ -68,6 +68,21 @@ function toKernel(model, changed) {
 // An element of ours by its class.
 const part = (tag, name, attributes = {}) => element(tag, { class: `vt-${name}`, ...attributes });
 
+// Lines for a shell, as the kernel made them.
+function shell(code) {
+  const lines = element("code");
+  lines.innerHTML = code;
+  return element("pre", { class: "vt-code vt-shell" }, lines);
+}
+
+// A picture as the kernel drew it, with the same in words below, if there is anything to tell.
+function drawPicture(holder, picture, labels) {
+  holder.innerHTML = picture.html;
+  const words = element("details", { hidden: !picture.text }, element("summary", {}, labels.words),
+    element("pre", { class: "vt-words" }, picture.text));
+  return words;
+}
+
 // An id that no other view on the page has.
 const freshId = () => `vt-${Math.random().toString(36).slice(2)}`;
 

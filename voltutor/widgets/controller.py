@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from voltutor import diagrams
 from voltutor.diagrams import Scene
 from voltutor.engine import EngineError, EngineGone
 from voltutor.errors import VoltutorError
@@ -47,7 +46,7 @@ from voltutor.session import Progress as Sign
 from voltutor.text import _, tr
 from voltutor.widgets import words
 from voltutor.widgets.worker import View, already_done
-from voltutor.widgets.workplace import Workplace
+from voltutor.widgets.workplace import Workplace, reset_sign
 
 LOG_LINES = 400
 """Lines that a card's log keeps."""
@@ -138,6 +137,10 @@ class Controller:
         return finished
 
     def _heard(self, what: str) -> None:
+        if what.startswith("reset "):
+            if what == reset_sign(self.lab.id, self.step.id):
+                self._submit("renew")
+            return
         # A step that is passed stays passed: later steps change the same containers.
         if what == "changed" and isinstance(self._state.verdict, Passed):
             return
@@ -350,6 +353,7 @@ class Controller:
         self._progress.update(self.lab.id, self.step.id, passed="", guess=None, guessed=False, hints=0)
         self._follow(clear(self.step, bench), tr(_("Resetting…")))
         self._check()
+        self.workplace.reset(self.lab.id, self.step.id, self._heard)
 
     def _renew(self, _value: Any) -> None:
         """The step was taken down with its lab: begin as a new card does."""
@@ -414,6 +418,8 @@ class Controller:
         waits = step.prediction is not None and not state.guessed
         names = _Names(state.names)
         there = self.workplace.bench is not None and not state.gone
+        # A quest shows its lines only after the last hint.
+        lines = [] if step.quest and not passed and state.hints <= len(step.hints) else state.lines
         return {
             "id": step.id,
             "number": self.lab.steps.index(step) + 1,
@@ -430,7 +436,8 @@ class Controller:
                 "shown": (state.checked or state.verdict != NotAttempted()) and not state.busy,
             },
             "prediction": self._prediction(names, passed),
-            "lines": [] if step.quest and not passed and state.hints <= len(step.hints) else state.lines,
+            "lines": lines,
+            "code": words.shell(lines),
             "run": there and not state.busy and not waits and not isinstance(state.verdict, NotPossible),
             "waits": self._waits(waits, passed),
             "check": there and not state.busy,
@@ -580,7 +587,7 @@ class Controller:
     def _after(self, names: Any) -> View:
         state, step = self._state, self.step
         pictures = [
-            {"title": title, "svg": diagrams.svg(scene, since), "text": diagrams.text(scene, since)}
+            {"title": title, **words.picture(scene, since)}
             for title, scene, since in (
                 (tr(_("Before")), state.before, None),
                 (tr(_("After")), state.after, state.before),

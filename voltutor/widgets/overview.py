@@ -23,9 +23,6 @@ from voltutor.text import _, tr
 from voltutor.widgets.static import section, table, wide
 from voltutor.widgets.workplace import Workplace
 
-WHOLE = 20
-"""Characters of a cell that are not broken into two lines."""
-
 READING = 4
 """Minutes for what stands before and after the cards."""
 
@@ -37,14 +34,14 @@ def map_html(workplace: Workplace) -> str:
 
 
 def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
+    here = works(workplace, lab)
     passed = sum(bool(workplace.progress.get(lab.id, step.id).passed) for step in lab.steps)
     return (
         f'<a href="{escape(lab.id)}.ipynb">{escape(lab.id)}</a>',
         escape(tr(lab.title)),
         str(minutes_of(lab)),
-        f'<span class="vt-whole">{escape(here)}</span>'
-        if len(here := works(workplace, lab)) < WHOLE
-        else escape(here),
+        f'<span class="vt-whole">{escape(here.word)}</span>'
+        + (f"<br>{escape(here.why)}" if here.why else ""),
         f"{passed} / {len(lab.steps)}",
     )
 
@@ -54,25 +51,36 @@ def minutes_of(lab: Lab) -> int:
     return sum(step.minutes for step in lab.steps) + READING
 
 
-def works(workplace: Workplace, lab: Lab) -> str:
-    """Whether the engine at hand can do a lab, in words.
+@dataclass(frozen=True)
+class Here:
+    """Whether the engine at hand can do a lab: in a few words, and why not."""
+
+    word: str
+    why: str = ""
+
+
+def works(workplace: Workplace, lab: Lab) -> Here:
+    """Whether the engine at hand can do a lab.
 
     Raises:
         EngineError: the engine does not answer.
     """
     bench = workplace.bench
     if bench is None:
-        return tr(_("no engine"))
+        return Here(tr(_("no engine")))
     needs = {need for step in lab.steps for need in step.needs}
     lacking = [found for need in sorted(needs) if (found := bench.capability(need)).available is False]
     if any(bench.capability(need).available is None for need in needs):
-        return tr(_("not tried yet"))
+        return Here(tr(_("not tried yet")))
     if not lacking:
-        return tr(_("works here"))
+        return Here(tr(_("works here")))
     missed = [step for step in lab.steps if {one.name for one in lacking} & step.needs]
+    whys = "; ".join(dict.fromkeys(one.why for one in lacking))
+    if all(step.measures for step in missed):
+        return Here(tr(_("recorded: {n} of {all}"), n=len(missed), all=len(lab.steps)), whys)
     if len(missed) == len(lab.steps):
-        return tr(_("not here: {why}"), why=lacking[0].why)
-    return tr(_("all but {n} of {all}: {why}"), n=len(missed), all=len(lab.steps), why=lacking[0].why)
+        return Here(tr(_("not here")), whys)
+    return Here(tr(_("all but {n} of {all}"), n=len(missed), all=len(lab.steps)), whys)
 
 
 def forms_html() -> str:

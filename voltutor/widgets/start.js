@@ -10,6 +10,7 @@ function render({ model, el }) {
   const first = element("h4");
   const firstText = element("p");
   const write = part("button", "run", { onclick: pressing(kernel.send, "write") });
+  const writing = element("div", { class: "vt-row" }, write);
   const said = part("p", "done", { role: "status" });
   const second = element("h4");
   const question = element("p", { id: `${id}-question` });
@@ -18,6 +19,7 @@ function render({ model, el }) {
   const picture = part("div", "svg");
   const mapTitle = element("h4");
   const map = part("ul", "map");
+  const lacking = part("p", "waits");
 
   el.replaceChildren(element("section", {
     class: "vt-card vt-start", "aria-labelledby": id, "data-lm-suppress-shortcuts": "true",
@@ -25,9 +27,9 @@ function render({ model, el }) {
   },
     element("header", {}, title), badge, asleep, trouble,
     element("div", { class: "vt-acts" },
-      element("section", {}, first, firstText, element("div", { class: "vt-row" }, write), said),
+      element("section", {}, first, firstText, writing, said),
       element("section", {}, second, question, options, outcome)),
-    picture, mapTitle, map));
+    picture, mapTitle, map, lacking));
 
   const drawn = {};
   // Only what has changed is drawn anew, so that the focus stays where it is.
@@ -53,7 +55,9 @@ function render({ model, el }) {
     firstText.textContent = labels["first-text"];
     write.textContent = !view.written && view.busy ? view.busy : labels.write;
     write.setAttribute("aria-disabled", String(sleeping || !view.write));
-    write.classList.toggle("vt-run", !view.written);
+    // What was done makes room for what came of it; the next thing to do gets the focus.
+    const wrote = view.written && document.activeElement === write;
+    firstText.hidden = writing.hidden = Boolean(view.written);
     said.innerHTML = view.line;
     second.textContent = labels.second;
     if (changed("question", [view.written, view.question])) {
@@ -69,12 +73,12 @@ function render({ model, el }) {
     for (const button of options.querySelectorAll("button")) {
       button.setAttribute("aria-disabled", String(sleeping || !view.remove));
     }
+    if (wrote) options.querySelector("button")?.focus();
     outcome.innerHTML = [view.outcome, view.gone].filter(Boolean).join(" ");
     if (changed("picture", [view.picture, labels.none])) {
       if (view.picture) {
-        picture.innerHTML = view.picture.svg;
-        picture.append(element("details", {}, element("summary", {}, labels.words),
-          element("pre", { class: "vt-words" }, view.picture.text)));
+        const words = drawPicture(picture, view.picture, labels);
+        picture.append(words);
       } else picture.replaceChildren(element("p", { class: "vt-waits" }, labels.none));
     }
     mapTitle.textContent = labels.map;
@@ -82,9 +86,11 @@ function render({ model, el }) {
       map.replaceChildren(...view.map.map((lab) => {
         const link = element("a", { href: `${lab.id}.ipynb`, title: lab.title }, lab.id);
         return element("li", {}, link, element("span", { class: "vt-minutes" }, lab.minutes),
-          element("span", { class: "vt-here", title: lab.here }, lab.here));
+          element("span", { class: "vt-here" }, lab.here));
       }));
     }
+    lacking.textContent = view.lacking.join(" ");
+    lacking.hidden = !view.lacking.length;
   }
 
   update();

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from voltutor import diagrams
 from voltutor.diagrams import Scene
 from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
 from voltutor.lessons import picture
 from voltutor.text import _, tr
+from voltutor.widgets import words
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.overview import minutes_of, works
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
@@ -30,6 +30,7 @@ class StartController(Worker):
         lab = LABS[LAB]
         self._scene: Scene | None = None
         self._map: list[View] = []
+        self._lacking: list[str] = []
         self._trouble = ""
         self._cards = {
             step: Controller(workplace, lab, lab.step(step), lambda _view: self._heard("changed"))
@@ -56,15 +57,23 @@ class StartController(Worker):
 
     def _look(self) -> None:
         self._trouble = ""
+        labs = [lab for lab in LABS.values() if lab.id != LAB]
+        here = {lab.id: works(self.workplace, lab) for lab in labs}
         self._map = [
             {
                 "id": lab.id,
                 "title": tr(lab.title),
                 "minutes": tr(_("{n} min"), n=minutes_of(lab)),
-                "here": works(self.workplace, lab),
+                "here": here[lab.id].word,
             }
-            for lab in LABS.values()
-            if lab.id != LAB
+            for lab in labs
+        ]
+        lacking: dict[str, list[str]] = {}
+        for lab in labs:
+            if here[lab.id].why:
+                lacking.setdefault(here[lab.id].why, []).append(lab.id[:2])
+        self._lacking = [
+            tr(_("Lab {labs}: {why}."), labs=", ".join(ids), why=why) for why, ids in lacking.items()
         ]
         try:
             self._scene = picture(self.bench, "files", ("hello",))
@@ -91,15 +100,12 @@ class StartController(Worker):
             "options": asked["options"],
             "outcome": asked["outcome"] if removed else "",
             "gone": remove["verdict"]["text"] if removed else "",
-            "picture": _drawn(self._scene) if self._scene else None,
+            "picture": words.picture(self._scene) if self._scene else None,
             "map": self._map,
+            "lacking": self._lacking,
             "trouble": self._trouble or "".join(troubles[:1]),
             "labels": {key: tr(text) for key, text in _LABELS.items()},
         }
-
-
-def _drawn(scene: Scene) -> View:
-    return {"svg": diagrams.svg(scene), "text": diagrams.text(scene)}
 
 
 _LABELS = {

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from voltutor.widgets import words
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.services import ServicesController
 from voltutor.widgets.volumes import VolumesController
@@ -21,6 +22,10 @@ def style() -> str:
 
 def _pre(name: str, lines: Iterable[str]) -> str:
     return f'<pre class="{name}"><code>{escape(chr(10).join(lines), quote=False)}</code></pre>'
+
+
+def _shell(code: str) -> str:
+    return f'<pre class="vt-code vt-shell"><code>{code}</code></pre>'
 
 
 def card_html(view: dict[str, Any]) -> str:
@@ -41,9 +46,7 @@ def card_html(view: dict[str, Any]) -> str:
             f'<section class="vt-prediction"><h4>{escape(labels["predict"])}</h4><p>{asked["question"]}</p>'
             f'<p class="vt-guess">{outcome}</p></section>'
         )
-    parts.append(
-        f'<div class="vt-code-head">{escape(labels["command"])}</div>' + _pre("vt-code", view["lines"])
-    )
+    parts.append(f'<div class="vt-code-head">{escape(labels["command"])}</div>' + _shell(view["code"]))
     if view["log"]:
         parts.append(_pre("vt-log", view["log"]))
     verdict = view["verdict"]
@@ -53,7 +56,7 @@ def card_html(view: dict[str, Any]) -> str:
         parts.append(f'<section class="vt-plots"><h4>{escape(labels["figures"])}</h4>{figures}</section>')
     if after:
         pictures = "".join(
-            f"<figure><figcaption>{escape(p['title'])}</figcaption><div class='vt-svg'>{p['svg']}</div></figure>"
+            f"<figure><figcaption>{escape(p['title'])}</figcaption><div class='vt-svg'>{p['html']}</div></figure>"
             for p in after["pictures"]
         )
         times = "".join(
@@ -108,7 +111,7 @@ def wide(title: str, body: str) -> str:
 
 def lines(said: Iterable[str]) -> str:
     """What was done, as one would have typed it."""
-    return _pre("vt-code", said) if (said := list(said)) else ""
+    return _shell(words.shell(said)) if (said := list(said)) else ""
 
 
 def section(title: str, body: str) -> str:

@@ -56,13 +56,12 @@ function render({ model, el }) {
     plan.hidden = !asked;
     plan.replaceChildren();
     if (!asked) return;
-    if (asked.lines.length) plan.append(element("h4", {}, view.labels.commands),
-      element("pre", { class: "vt-code" }, element("code", {}, asked.lines.join("\n"))));
+    if (asked.code) plan.append(element("h4", {}, view.labels.commands), shell(asked.code));
     if (asked.kept.length) plan.append(element("h4", {}, view.labels.kept),
       element("ul", {}, ...asked.kept.map((text) => element("li", {}, text))));
     const back = element("button", { onclick: () => send("back") }, view.labels.back);
     const yes = element("button", { class: "vt-confirm", onclick: () => send("remove", asked.names) }, asked.yes);
-    plan.append(element("div", { class: "vt-row" }, ...(asked.lines.length ? [yes, back] : [back])));
+    plan.append(element("div", { class: "vt-row" }, ...(asked.code ? [yes, back] : [back])));
     back.focus();
   }
 

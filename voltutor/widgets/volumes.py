@@ -14,6 +14,7 @@ from voltutor.diagrams import size_text
 from voltutor.engine import EngineError, EngineGone
 from voltutor.session import Session
 from voltutor.text import _, tr
+from voltutor.widgets import words
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
 from voltutor.widgets.workplace import Workplace
 
@@ -156,7 +157,7 @@ class VolumesController(Worker):
             return None
         names = [decision.thing.id for decision in plan.remove]
         return {
-            "lines": [f"docker volume rm {name}" for name in names],
+            "code": words.shell([f"docker volume rm {name}" for name in names]),
             "names": names,
             "kept": [f"{decision.thing.name}: {decision.reason}" for decision in plan.keep],
             "yes": tr(_("Remove {n}"), n=len(names)),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from voltutor import diagrams
+from voltutor.diagrams import MountScene, Scene
 from voltutor.images import MIB
 from voltutor.results import (
-    Interval,
     Result,
     amount_interval,
     compare,
@@ -57,9 +57,41 @@ def labels() -> dict[str, str]:
     return {key: tr(text) for key, text in _LABELS.items()}
 
 
+WHOLE = 36
+"""Characters of code that are kept on one line, at most."""
+_CODE = re.compile(r"`([^`]+)`|(?<![\w./:<-])(--[a-z][a-z-]*[a-z]|-[a-z](?![\w-])|/[\w./*-]*[\w/*-])")
+_WORDS = re.compile(r"--?[a-z]\S* [^\s-]\S*|\S+")
+
+
 def html(text: str) -> str:
-    """A text as HTML: nothing in it is markup but `code` in backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    """A text as HTML: what stands in backticks is code, and so are options and paths; nothing else is markup."""
+    parts, end = [], 0
+    for found in _CODE.finditer(text):
+        said = found[1] or found[2]
+        whole = ' class="vt-whole"' if len(said) <= WHOLE and " " not in said else ""
+        parts += [text[end : found.start()], f"<code{whole}>", said, "</code>"]
+        end = found.end()
+    parts.append(text[end:])
+    # Every second part is ours; all else is escaped.
+    return "".join(part if number % 2 else escape(part, quote=False) for number, part in enumerate(parts))
+
+
+def shell(lines: Sequence[str]) -> str:
+    """Lines for a shell as HTML: each is broken between its words where it is too long, an option's value stays with
+    it, and what is selected and copied is the line."""
+    return "".join(
+        '<span class="vt-line">'
+        + _WORDS.sub(lambda found: f'<span class="vt-word">{escape(found[0], quote=False)}</span>', line)
+        + "</span>"
+        for each in lines
+        for line in each.splitlines()
+    )
+
+
+def picture(scene: Scene, since: Scene | None = None) -> dict[str, str]:
+    """A scene as pictures for a wide and a narrow place, and in words where there is anything to tell."""
+    empty = scene == MountScene(()) and since in (None, scene)
+    return {"html": diagrams.html(scene, since), "text": "" if empty else diagrams.text(scene, since)}
 
 
 _MODULES = {
@@ -102,22 +134,18 @@ def python(commands: Sequence[Command]) -> list[str]:
 def figures(result: Result) -> dict[str, Any]:
     """What the plots show, as a table: a row a size, with intervals."""
     (found,) = compare(result)
-    heads = [_("size"), *(place_title(name) for name in result.places), _("ratio"), _("pairs")]
+    heads = [_("size"), *(place_title(name) for name in result.places), _("times as long"), _("pairs")]
     rows = [
         [
             f"{each.size // MIB} MiB" if each.size else tr(_("one")),
             amount_interval(result.metric, each.a),
             amount_interval(result.metric, each.b),
-            f"{each.ratio.median:.3g}" + _ends(each.ratio),
+            times_interval(slowdown(result, each)),
             str(each.n),
         ]
         for each in found
     ]
     return {"heads": [tr(head) for head in heads], "rows": rows}
-
-
-def _ends(interval: Interval) -> str:
-    return f" [{interval.low:.3g}, {interval.high:.3g}]" if math.isfinite(interval.high) else ""
 
 
 def slower(result: Result) -> str:

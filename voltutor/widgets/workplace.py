@@ -29,10 +29,16 @@ def headless() -> bool:
     return bool(os.environ.get("VOLTUTOR_HEADLESS"))
 
 
-class Workplace:
-    """Finds an engine, or goes on looking for one; tells its listeners "changed", "here" or "gone".
+def reset_sign(lab: str, step: str) -> str:
+    """What listeners are told of a step that was taken down."""
+    return f"reset {lab} {step}"
 
-    Listeners are called on a thread of its own, and must only start or flag something.
+
+class Workplace:
+    """Finds an engine, or goes on looking for one; tells its listeners "changed", "here" or "gone", and "reset" with
+    lab and step where a card took its step down.
+
+    Listeners are called on a thread that isn't theirs, and must only start or flag something.
     """
 
     def __init__(
@@ -108,6 +114,12 @@ class Workplace:
             if not self._measuring and self._held_back:
                 self._held_back = False
                 self._tell("changed")
+
+    def reset(self, lab: str, step: str, by: Listener) -> None:
+        """A card took its step down: have what else shows that step begin anew."""
+        for listener in list(self._listeners):
+            if listener != by:
+                listener(reset_sign(lab, step))
 
     def lost(self) -> None:
         """A card found the engine gone: have the others told, and look for its return."""
