@@ -42,15 +42,23 @@ REQUESTS, COMMITS = 7, 5
 engine brings its state to the disk (created, running, exited, being removed, gone)."""
 
 
-def interleaved(name: str, kit: Callable[[], object], peer: Callable[[], object]) -> None:
-    """Time both in random order, pair by pair; print the median ratio with its interval."""
+def interleaved(
+    name: str,
+    kit: Callable[[], object],
+    peer: Callable[[], object],
+    before: Callable[[], object] = lambda: None,
+) -> None:
+    """Time both in random order, pair by pair; print the median ratio with its interval. `before` sets the scene for
+    each, and isn't timed."""
     chance = random.Random(1)
     ours, theirs = [], []
     for work in (kit, peer):
+        before()
         work()
     for _ in range(PAIRS):
         took: dict[Callable[[], object], float] = {}
         for work in chance.sample([kit, peer], 2):
+            before()
             began = time.perf_counter()
             work()
             took[work] = time.perf_counter() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.browser.conftest import browser, served
 from tests.conftest import sweep
 from voltutor.engine import find
 from voltutor.labs import LABS
@@ -24,19 +26,19 @@ PLAYED = ("04-managed-volumes", "named")
 """A step of two commands that only speak with the engine."""
 
 
-def labs(
-    url: str, home: Path, interleaved: Callable[[str, Callable[[], None], Callable[[], None]], None]
-) -> None:
-    """Print all three; `interleaved` times two acts pair by pair."""
+Interleaved = Callable[[str, Callable[[], None], Callable[[], None], Callable[[], None]], None]
+
+
+def labs(url: str, home: Path, interleaved: Interleaved) -> None:
+    """Print all of it; `interleaved` times two acts pair by pair, each after a third that isn't timed."""
     _played(url, home / "played", interleaved)
     _appearance(url, home / "cards")
+    _in_a_page(url)
     _all(url)
 
 
-def _played(
-    url: str, home: Path, interleaved: Callable[[str, Callable[[], None], Callable[[], None]], None]
-) -> None:
-    """A step's Run against the same lines by the docker command; setting the scene anew is in both."""
+def _played(url: str, home: Path, interleaved: Interleaved) -> None:
+    """A step's Run against the same lines by the docker command; setting the scene anew is not timed."""
     bench = Bench(find(url), home)
     step = LABS[PLAYED[0]].step(PLAYED[1])
     for _sign in bench.prepare(step.image):
@@ -48,17 +50,15 @@ def _played(
                 pass
 
     def kit() -> None:
-        fresh()
         for _sign in solve(step, bench):
             pass
 
     def by_hand() -> None:
-        fresh()
         lines = "\n".join(bench.line(command) for command in step.solution)
         env = {**os.environ, "DOCKER_HOST": url}
         subprocess.run(["sh", "-ec", lines], check=True, env=env, stdout=subprocess.DEVNULL)
 
-    interleaved(f"Run of {PLAYED[1]} / the same lines by docker", kit, by_hand)
+    interleaved(f"Run of {PLAYED[1]} / the same lines by docker", kit, by_hand, fresh)
     sweep(bench.engine, home)
 
 
@@ -78,6 +78,41 @@ def _appearance(url: str, home: Path) -> None:
     if workplace.bench:
         sweep(workplace.bench.engine, home)
     workplace.close()
+
+
+def _in_a_page(url: str) -> None:
+    """From Ctrl+Enter in a cell to its card in the page, with its engine named, in a kernel that has shown cards."""
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        print("a card in a page: needs Chromium")
+        return
+    lab = LABS[PLAYED[0]]
+    with (
+        tempfile.TemporaryDirectory(prefix="vt-", dir="/var/tmp") as folder,
+        served(lab.id, 8970, url, Path(folder) / "home") as opened,
+        browser() as launched,
+    ):
+        page = launched.new_page(viewport={"width": 1300, "height": 4000})
+        page.goto(opened.url)
+        took = []
+        for number in range(CARDS):
+            cell = page.locator(f".jp-CodeCell:has-text('lab.step(\"{PLAYED[1]}\")')")
+            card = f'.vt-card[data-step="{PLAYED[1]}"]'
+            if number == 0:
+                page.locator(".jp-Notebook").first.wait_for(timeout=60_000)
+                page.get_by_role("menuitem", name="Run", exact=True).click()
+                page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            page.locator(card).scroll_into_view_if_needed(timeout=60_000)
+            page.locator(f"{card} .vt-minutes:not(:empty)").first.wait_for(timeout=60_000)
+            page.evaluate("css => { document.querySelector(css).dataset.old = 'yes' }", card)
+            cell.locator(".jp-InputArea-editor").click()
+            began = time.perf_counter()
+            page.keyboard.press("Control+Enter")
+            page.wait_for_selector(f"{card}:not([data-old]) .vt-minutes:not(:empty)", timeout=60_000)
+            took.append(time.perf_counter() - began)
+    middle, most = (value * 1e3 for value in (statistics.median(took), max(took)))
+    print(
+        f"a card is in the page {middle:.0f} ms after its cell is run ({most:.0f} ms at most, {CARDS} times)"
+    )
 
 
 def _all(url: str) -> None:

@@ -1,7 +1,7 @@
 """Every notebook is walked by clicking, in both themes, wide and narrow; axe-core finds nothing serious.
 
-Each notebook is walked in one theme and width; `VOLTUTOR_WALK=all` walks each in both, and `VOLTUTOR_SCREENSHOTS`
-names a folder for a picture of every card.
+Each notebook is walked in both themes and at both widths, by two walks; `VOLTUTOR_WALK=all` walks each in all four
+combinations, and `VOLTUTOR_SCREENSHOTS` names a folder for a picture of every card.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ RUN_ALL = 4
 
 NOTEBOOKS = list(LABS)
 LOOKS = [("light", 1300), ("dark", 900), ("dark", 1300), ("light", 900)]
+"""Two after each other have both themes and both widths."""
 WALKS = [
     pytest.param(lab, theme, width, id=f"{lab}-{theme}-{width}")
     for number, lab in enumerate(NOTEBOOKS)
-    for theme, width in (LOOKS if ALL else [LOOKS[number % len(LOOKS)]])
+    for theme, width in (LOOKS if ALL else LOOKS[number % 2 * 2 :][:2])
 ]
 
 
@@ -126,7 +127,7 @@ def shown(page: Any) -> str:
 def accessible(page: Any) -> list[str]:
     """What axe-core calls serious or critical within the widgets."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page, context={"include": [[".vt-card"]]}).response["violations"]
+    found = axe.Axe().run(page, context={"include": [[".vt-card, .vt-badge-line"]]}).response["violations"]
     return [
         f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
         for each in found
@@ -201,4 +202,90 @@ def test_a_notebook_is_walked_by_clicking(site: Site, lab: str, theme: str, widt
         assert wide <= 1, f"{step.id} is wider than its card by {wide} pixels"
         complaints += accessible(page)
     assert complaints == []
+    assert site.errors == []
+
+
+def panel_of(page: Any, name: str) -> Any:
+    """A lab's panel, scrolled to."""
+    one = page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .vt-{name}")
+    for _turn in range(200):
+        if one.count():
+            break
+        page.mouse.move(500, 600)
+        page.mouse.wheel(0, 700)
+        page.wait_for_timeout(150)
+    assert one.count(), f"no panel {name} among: {shown(page)}"
+    one.first.scroll_into_view_if_needed()
+    return one.first
+
+
+def done(page: Any, step: str) -> None:
+    """Have a step passed, by a click where it isn't yet."""
+    one = card_of(page, step)
+    if one.get_attribute("data-verdict") == "passed":
+        return
+    if one.locator(".vt-prediction .vt-option").count():
+        one.locator(".vt-prediction .vt-option").first.click()
+    one.locator('button.vt-run[aria-disabled="false"]').click(timeout=60_000)
+    page.wait_for_selector(f'.vt-card[data-step="{step}"][data-verdict="passed"]', timeout=STEP_LIMIT)
+
+
+def test_a_hint_and_a_reset_by_clicking(site: Site) -> None:
+    site.open("02-what-a-volume-is-for", "light", 1300)
+    done(site.page, "remove-loses")
+    one = card_of(site.page, "remove-loses")
+    one.locator("button.vt-quiet", has_text="Hint 1").click()
+    one.locator(".vt-hints li").first.wait_for()
+    one.locator("button.vt-quiet", has_text="Reset").click()
+    fresh = '.vt-card[data-step="remove-loses"][data-verdict="todo"]'
+    site.page.wait_for_selector(fresh, timeout=60_000)
+    one.locator(".vt-prediction .vt-option").first.wait_for()
+    assert one.locator(".vt-code").count() == 0, "the command would answer the question"
+    assert one.locator(".vt-hints li").count() == 0
+
+
+def test_the_panel_of_volumes_by_clicking(site: Site) -> None:
+    site.open("08-removing-and-cleaning", "dark", 900)
+    page = site.page
+    done(page, "rm")
+    panel = panel_of(page, "volumes")
+    box = panel.locator("tbody input:not(:disabled)").first
+    box.wait_for(timeout=60_000)
+    name = box.get_attribute("value")
+    box.check()
+    panel.locator('button.vt-run[aria-disabled="false"]').click()
+    assert name in panel.locator(".vt-prediction .vt-shell").inner_text()
+    complaints = accessible(page)
+    site.picture("08-volumes-panel", panel)
+    panel.locator(".vt-prediction button:not(.vt-confirm)").click()
+    panel.locator(".vt-prediction").wait_for(state="hidden")
+    assert panel.locator(f'tbody input[value="{name}"]').count(), "Back removes nothing"
+    panel.locator('button.vt-run[aria-disabled="false"]').click()
+    panel.locator(".vt-prediction .vt-confirm").click()
+    panel.locator(f'tbody input[value="{name}"]').wait_for(state="detached", timeout=60_000)
+    assert complaints == []
+    assert site.errors == []
+
+
+def test_the_panel_of_services_by_clicking(site: Site) -> None:
+    site.open("07-stateless-and-stateful", "light", 1300)
+    page = site.page
+    done(page, "replicas")
+    panel = panel_of(page, "services")
+    panel.locator('[data-key="send"][aria-disabled="false"]').click(timeout=60_000)
+    panel.locator(".vt-answered").first.wait_for(state="attached", timeout=60_000)
+    rows = panel.locator('button[data-key^="kill-"]').count()
+    panel.locator('[data-key="more"][aria-disabled="false"]').click(timeout=60_000)
+    panel.locator('button[data-key^="kill-"]').nth(rows).wait_for(timeout=60_000)
+    site.picture("07-services-panel", panel)
+    assert accessible(page) == []
+    assert site.errors == []
+
+
+def test_the_panel_of_measuring_is_there_and_accessible(site: Site) -> None:
+    site.open("06-what-it-costs", "dark", 1300)
+    panel = panel_of(site.page, "panel")
+    panel.locator(".vt-choices input").first.wait_for(timeout=60_000)
+    site.picture("06-panel", panel)
+    assert accessible(site.page) == []
     assert site.errors == []

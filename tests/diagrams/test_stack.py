@@ -23,7 +23,7 @@ SCENE = StackScene(
 
 @pytest.mark.parametrize("tight", [False, True])
 def test_everything_is_in_the_picture_and_in_its_words(tight: bool) -> None:
-    svg, words = stack_svg(SCENE, tight), stack_text(SCENE)
+    svg, words = stack_svg(SCENE, tight=tight), stack_text(SCENE)
     drawn = "".join(ElementTree.fromstring(svg).itertext())
     for part in ("one", "two", "/seed/16MiB-2", "/seed/16MiB-3", "a" * 12, "16.0 MiB", "48.0 MiB", "stack"):
         assert part in drawn
@@ -57,11 +57,11 @@ def test_sizes_have_the_unit_that_suits_them() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_every_container_stands_on_the_image_and_within_the_picture(count: int, tight: bool) -> None:
     many = tuple(ContainerLayer(f"box-{n}", SCENE.containers[0].entries[: n % 3]) for n in range(count))
-    root = ElementTree.fromstring(stack_svg(StackScene(("i",), SCENE.layers, many), tight))
+    root = ElementTree.fromstring(stack_svg(StackScene(("i",), SCENE.layers, many), tight=tight))
     width, height = (float(value) for value in root.get("viewBox", "").split()[2:])
     boxes: dict[str, list[tuple[float, float, float, float]]] = {"vt-own": [], "vt-image": []}
     for box in root.findall("{http://www.w3.org/2000/svg}rect"):
-        if (name := box.get("class", "")) in boxes:
+        if (name := box.get("class", "").split(" ")[0]) in boxes:
             boxes[name].append(tuple(float(box.get(key, "0")) for key in ("x", "y", "width", "height")))
     assert len(boxes["vt-own"]) == count
     for x, y, wide, tall in boxes["vt-own"] + boxes["vt-image"]:
@@ -81,3 +81,18 @@ def test_a_note_is_left_out_before_a_path_is_cut() -> None:
     scene = StackScene(("i",), (), pair)
     assert "/seed/16MiB-2 copied up<" in stack_svg(scene)
     assert "/seed/16MiB-2<" in stack_svg(scene, tight=True)
+
+
+def test_what_is_new_is_outlined_and_what_has_gone_is_named() -> None:
+    image = ("voltutor/files:1",)
+    before = StackScene(image, SCENE.layers, (ContainerLayer("one", (), 0), ContainerLayer("old")))
+    root = ElementTree.fromstring(svg := stack_svg(SCENE, before))
+    fresh = [box for box in root.iter() if "vt-fresh" in box.get("class", "")]
+    assert len(fresh) == 2, "one has changed, two is new"
+    assert "stack (new)" in svg
+    said = stack_text(SCENE, before)
+    assert "New or changed: one, stack, two" in said
+    assert "Gone: old" in said
+    assert "Gone: old" in svg
+    assert 'vt-fresh"' not in stack_svg(SCENE)
+    assert 'vt-fresh"' not in stack_svg(SCENE, SCENE)

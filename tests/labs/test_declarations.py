@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -131,6 +132,25 @@ def test_the_python_that_is_shown_is_the_solution(lab: Lab, step: Step) -> None:
     lines = words.python(step.solution)
     exec("\n".join(lines), {"lab": SimpleNamespace(bench=SimpleNamespace(do=done.append))})  # noqa: S102 - what a learner is shown
     assert done == list(step.solution)
+
+
+def _reasons(check: Callable[..., object], met: set[object]) -> Iterator[Failed]:
+    """The reasons that a check names, itself or by functions of the labs that it calls."""
+    if check in met:
+        return
+    met.add(check)
+    for value in inspect.getclosurevars(check).globals.values():
+        if isinstance(value, Failed):
+            yield value
+        elif inspect.isfunction(value) and value.__module__.startswith("voltutor.labs"):
+            yield from _reasons(value, met)
+
+
+@pytest.mark.parametrize(("lab", "step"), STEPS)
+def test_every_reason_that_a_check_can_give_has_a_wrong_answer(lab: Lab, step: Step) -> None:
+    named = {reason.template for reason in _reasons(step.check, set())}
+    earned = {reason.template for reason in step.wrong}
+    assert named - earned == set()
 
 
 @pytest.mark.parametrize("lab", LABS.values(), ids=lambda lab: lab.id)

@@ -1,4 +1,5 @@
-"""Every step on each storage of the embedded engine: by its button and by its lines, or with the reason why not."""
+"""Every step on each storage of the embedded engine: fresh, by its button and reset, by its lines, and with its wrong
+answers; or with the reason why not."""
 
 from __future__ import annotations
 
@@ -15,8 +16,19 @@ from tests.conftest import sweep
 from tests.own_engine import embedded
 from voltutor.engine import find
 from voltutor.labs import LABS
-from voltutor.lessons import Failed, Lab, NotPossible, Passed, Step, clear, not_possible, perform, verdict
-from voltutor.session import PUBLISHED_PORTS, Bench
+from voltutor.lessons import (
+    Failed,
+    Lab,
+    NotAttempted,
+    NotPossible,
+    Passed,
+    Step,
+    clear,
+    not_possible,
+    perform,
+    verdict,
+)
+from voltutor.session import Bench
 
 pytestmark = pytest.mark.engine
 
@@ -61,10 +73,14 @@ def test_a_step_passes_or_says_why_it_can_not(there: Bench, lab: Lab, step: Step
         assert isinstance(verdict(step, there), NotPossible)
         assert reason.text
         return
+    assert isinstance(verdict(step, there), NotAttempted), "with nothing there at all"
     drain(clear(step, there))
+    assert isinstance(verdict(step, there), NotAttempted), "with what is given"
     drain(perform(step, there))
     found = verdict(step, there)
     assert isinstance(found, Passed), found.text
+    drain(clear(step, there))
+    assert isinstance(verdict(step, there), NotAttempted), "after a reset"
 
 
 WRONG = [
@@ -72,15 +88,17 @@ WRONG = [
     for lab in LABS.values()
     for step in lab.steps
     for number, reason in enumerate(step.wrong)
-    if PUBLISHED_PORTS in step.needs
+    if not step.measures
 ]
 
 
 @pytest.mark.parametrize(("lab", "step", "reason"), WRONG)
 @pytest.mark.parametrize("elsewhere", ["overlay"], indirect=True)
-def test_wrong_answers_where_ports_are_published(there: Bench, lab: Lab, step: Step, reason: Failed) -> None:
-    """The tests' Docker engines have no network of their own."""
-    assert not_possible(step, there) is None
+def test_each_wrong_answer_gets_its_own_reason_here_too(
+    there: Bench, lab: Lab, step: Step, reason: Failed
+) -> None:
+    if not_possible(step, there):
+        return
     drain(clear(step, there))
     there.do(*step.wrong[reason])
     assert verdict(step, there) == reason

@@ -22,9 +22,9 @@ Scene = StackScene | MountScene
 
 
 def svg(scene: Scene, before: Scene | None = None, tight: bool = False) -> str:
-    """The picture of a scene, or the one for a narrow place; of mounts, with what has changed since `before`."""
+    """The picture of a scene, or the one for a narrow place, with what has changed since `before`."""
     if isinstance(scene, StackScene):
-        return stack_svg(scene, tight)
+        return stack_svg(scene, before if isinstance(before, StackScene) else None, tight)
     return mounts_svg(scene, before if isinstance(before, MountScene) else None, tight)
 
 
@@ -36,7 +36,7 @@ def html(scene: Scene, before: Scene | None = None) -> str:
 def text(scene: Scene, before: Scene | None = None) -> str:
     """The same in words."""
     if isinstance(scene, StackScene):
-        return stack_text(scene)
+        return stack_text(scene, before if isinstance(before, StackScene) else None)
     return mounts_text(scene, before if isinstance(before, MountScene) else None)
 
 

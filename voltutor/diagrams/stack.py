@@ -12,6 +12,7 @@ SLAB = 34
 LINE = 17
 GAP = 6
 MOST_ENTRIES = 6
+NEW, CHANGED = _("new"), _("changed")
 COLUMN = 190
 """Width of a container's own layer, at least; more of them than fit side by side stand in rows."""
 
@@ -69,8 +70,35 @@ def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-def stack_text(scene: StackScene) -> str:
-    """The same as the picture, in words."""
+@dataclass(frozen=True)
+class Change:
+    """What a picture has that the one before hadn't, and the names of what has gone."""
+
+    new: frozenset[ContainerLayer | str] = frozenset()
+    gone: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, before: StackScene | None, after: StackScene) -> Change:
+        """From one picture to the next: containers, of which one counts as new where anything about it differs, and
+        the image's names. Without a picture before, nothing is new."""
+        if before is None:
+            return cls()
+        there = {container.name for container in after.containers} | {*after.names}
+        were = [*(container.name for container in before.containers), *before.names]
+        new: set[ContainerLayer | str] = {*after.containers, *after.names}
+        new -= {*before.containers, *before.names}
+        return cls(frozenset(new), tuple(name for name in were if name not in there))
+
+    @property
+    def lines(self) -> list[str]:
+        """The same in words."""
+        names = sorted(one if isinstance(one, str) else one.name for one in self.new)
+        new = [tr(_("New or changed: {names}"), names=", ".join(names))] if names else []
+        return new + ([tr(_("Gone: {names}"), names=", ".join(self.gone))] if self.gone else [])
+
+
+def stack_text(scene: StackScene, before: StackScene | None = None) -> str:
+    """The same as the picture, in words; and what is new and what has gone since the one before."""
     lines = [tr(_("Image {names}: {n} read-only layers."), names=", ".join(scene.names), n=len(scene.layers))]
     lines += [
         tr(
@@ -97,13 +125,15 @@ def stack_text(scene: StackScene) -> str:
                 listed=listed,
             )
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *Change.between(before, scene).lines])
 
 
-def stack_svg(scene: StackScene, tight: bool = False) -> str:
+def stack_svg(scene: StackScene, before: StackScene | None = None, tight: bool = False) -> str:
     """The picture: image layers as slabs below, each container's own layer side by side above them; `tight` asks for
-    a narrow one."""
+    a narrow one. What is new since the picture before is outlined, and what has gone is named below."""
     parts: list[str] = []
+    change = Change.between(before, scene)
+    known = {container.name for container in before.containers} if before else set()
     width = NARROW if tight else WIDTH
     columns = max(min(len(scene.containers), width // COLUMN), 1)
     column = (width - GAP * (columns - 1)) / columns
@@ -113,7 +143,8 @@ def stack_svg(scene: StackScene, tight: bool = False) -> str:
         tops = [_container_height(container) for container in row]
         y += max(tops) + (GAP if start else 0)
         for index, container in enumerate(row):
-            parts += _container(container, index * (column + GAP), y - tops[index], column, tops[index])
+            news = "" if container not in change.new else CHANGED if container.name in known else NEW
+            parts += _container(container, index * (column + GAP), y - tops[index], column, tops[index], news)
     if scene.containers:
         y += GAP
         parts.append(_rule(y, width))
@@ -121,9 +152,15 @@ def stack_svg(scene: StackScene, tight: bool = False) -> str:
     for layer in reversed(scene.layers):
         parts += _image_layer(layer, y, tight)
         y += SLAB + (LINE if tight else 0) + GAP
-    parts.append(_text(0, y + 12, tr(_("image {names}"), names=", ".join(scene.names)), "vt-muted"))
+    marked = (f"{name} ({tr(NEW)})" if name in change.new else name for name in scene.names)
+    parts.append(_text(0, y + 12, tr(_("image {names}"), names=", ".join(marked)), "vt-muted"))
     height = y + 20
-    title = escape(stack_text(scene))
+    if change.gone:
+        height += 20
+        parts.append(
+            _text(0, y + 32, tr(_("Gone: {names}"), names=", ".join(change.gone)), "vt-muted", italic=True)
+        )
+    title = escape(stack_text(scene, before))
     return (
         f'<svg class="vt-stack" viewBox="0 0 {width} {height:.0f}" width="{width}" height="{height:.0f}" '
         f'xmlns="http://www.w3.org/2000/svg" role="img" font-family="system-ui, sans-serif" font-size="13">'
@@ -138,17 +175,27 @@ _STYLE = (
     ".vt-own{fill:var(--vt-own,#fff1e6);stroke:var(--vt-own-edge,#b3400a)}"
     ".vt-ink{fill:var(--vt-ink,#22272e)}.vt-muted{fill:var(--vt-muted,#5b6573)}"
     ".vt-mono{font-family:ui-monospace,Menlo,Consolas,monospace}"
+    ".vt-fresh{stroke:var(--vt-accent,#1a5fa8);stroke-width:2.4}.vt-news{fill:var(--vt-accent,#1a5fa8)}"
     ".vt-badge{fill:var(--vt-own-edge,#b3400a)}.vt-badge-text{fill:var(--vt-badge-ink,#fff);font-weight:700}"
     "</style>"
 )
 
 
 def _text(
-    x: float, y: float, text: str, classes: str = "vt-ink", anchor: str = "start", weight: int = 400
+    x: float,
+    y: float,
+    text: str,
+    classes: str = "vt-ink",
+    anchor: str = "start",
+    weight: int = 400,
+    italic: bool = False,
+    note: str = "",
 ) -> str:
+    slant = ' font-style="italic"' if italic else ""
+    news = f' <tspan class="vt-news" font-size="12">{escape(note)}</tspan>' if note else ""
     return (
         f'<text x="{x:.0f}" y="{y:.0f}" class="{classes}" text-anchor="{anchor}" '
-        f'font-weight="{weight}">{escape(text)}</text>'
+        f'font-weight="{weight}"{slant}>{escape(text)}{news}</text>'
     )
 
 
@@ -193,11 +240,13 @@ def _container_height(container: ContainerLayer) -> float:
     return SLAB + LINE * max(min(len(container.entries), MOST_ENTRIES + 1), 1) + 8
 
 
-def _container(container: ContainerLayer, x: float, y: float, width: float, height: float) -> list[str]:
+def _container(
+    container: ContainerLayer, x: float, y: float, width: float, height: float, news: str
+) -> list[str]:
     title = container.name if container.running else tr(_("{name} (stopped)"), name=container.name)
     parts = [
-        _box(x, y, width, height, "vt-own", dashed=not container.entries),
-        _text(x + 12, y + 22, title, "vt-ink", weight=600),
+        _box(x, y, width, height, "vt-own vt-fresh" if news else "vt-own", dashed=not container.entries),
+        _text(x + 12, y + 22, title, "vt-ink", weight=600, note=tr(news)),
     ]
     if container.size is not None:
         parts.append(_text(x + width - 12, y + 22, size_text(container.size), "vt-ink", "end", 600))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import json
 import queue
 import threading
 import time
@@ -189,13 +190,19 @@ class Engine:
             NotFound: no such image.
         """
         api = self._api
-        ports: dict[int, Any] = dict.fromkeys(spec.ports, ("127.0.0.1", None))
+        ports: dict[int, Any] = dict.fromkeys(spec.ports, (spec.address, None))
         host = api.create_host_config(
-            binds=[mount.flag for mount in spec.mounts if mount.source and not mount.strict],
+            binds=[mount.flag for mount in spec.mounts if mount.source and not mount.in_words],
             mounts=[
-                docker.types.Mount(mount.target, mount.source, type="bind", read_only=mount.mode == "ro")
+                docker.types.Mount(
+                    mount.target,
+                    mount.source,
+                    type="volume" if mount.subpath else "bind",
+                    read_only=mount.mode == "ro",
+                    subpath=mount.subpath or None,
+                )
                 for mount in spec.mounts
-                if mount.strict
+                if mount.in_words
             ]
             or None,
             tmpfs=dict(spec.tmpfs) or None,
@@ -224,6 +231,11 @@ class Engine:
     def stop(self, ref: str, seconds: int = 10) -> None:
         """Stop a container: TERM, then KILL after so many seconds."""
         self._api.stop(ref, timeout=seconds)
+
+    @_call
+    def restart(self, ref: str, seconds: int = 10) -> None:
+        """Stop a container as `stop` does, and start it again."""
+        self._api.restart(ref, timeout=seconds)
 
     @_call
     def remove_container(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
@@ -277,10 +289,15 @@ class Engine:
         return bytes(self._api.logs(ref, stdout=True, stderr=True))
 
     @_call
+    def ports(self, ref: str, private: int) -> tuple[tuple[str, int], ...]:
+        """The addresses and ports of the engine's host that lead to this TCP port of the container."""
+        found = self._api.port(ref, private) or ()
+        return tuple((str(place["HostIp"]), int(place["HostPort"])) for place in found)
+
     def port(self, ref: str, private: int) -> int | None:
-        """The port on the engine's host that leads to this TCP port of the container."""
-        found = self._api.port(ref, private)
-        return int(found[0]["HostPort"]) if found else None
+        """The first of these ports, or None."""
+        found = self.ports(ref, private)
+        return found[0][1] if found else None
 
     def exec(
         self, ref: str, argv: Sequence[str], *, limit: float | None = None
@@ -339,6 +356,16 @@ class Engine:
             return convert.volume(self._api.inspect_volume(name))
         except ApiNotFound:
             return None
+
+    @_call
+    def inspect_volume(self, name: str) -> str:
+        """What `docker volume inspect` prints of a volume: JSON, its keys in order.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        raw: object = self._api.inspect_volume(name)
+        return json.dumps([raw], indent=4, sort_keys=True)
 
     @_call
     def create_volume(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Any
 
@@ -71,7 +72,10 @@ def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
         started=_time(raw, "StartedAt"),
         finished=_time(raw, "FinishedAt"),
         auto_remove=bool(host.get("AutoRemove")),
-        by_mount=frozenset(str(item.get("Target", "")) for item in host.get("Mounts") or ()),
+        by_mount=frozenset(
+            posixpath.normpath(str(item.get("Target", ""))) for item in host.get("Mounts") or ()
+        ),
+        tmpfs=tuple(sorted(host.get("Tmpfs") or ())),
     )
 
 

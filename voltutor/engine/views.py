@@ -30,6 +30,7 @@ class ContainerView:
             mounted is anonymous or comes from `volumes_from`.
         volumes_from: the containers whose mounts it shares.
         by_mount: the places of what was mounted by --mount rather than by --volume.
+        tmpfs: the places of what was mounted by --tmpfs, which isn't listed among the mounts.
         created, started, finished: RFC 3339 times from the engine's clock; the latter two are empty for what never
             was.
     """
@@ -49,6 +50,7 @@ class ContainerView:
     auto_remove: bool = False
     by_mount: frozenset[str] = frozenset()
     paused: bool = False
+    tmpfs: tuple[str, ...] = ()
 
     def mount(self, target: str) -> MountView | None:
         """The mount that covers exactly this path, if any."""
@@ -136,13 +138,20 @@ class Event:
 class Mount:
     """Something to mount: `source` a host path, a volume's name, or empty for an anonymous volume.
     `mode` is what may follow the second colon of `--volume`. In a lab's declaration the source is a logical name,
-    unless it is `raw`. A `strict` one is a host path by `--mount`, which must be there."""
+    unless it is `raw`. A `strict` one is a host path by `--mount`, which must be there; so must the `subpath` of a
+    volume, a folder in it that is mounted alone."""
 
     target: str
     source: str = ""
     mode: str = ""
     raw: bool = False
     strict: bool = False
+    subpath: str = ""
+
+    @property
+    def in_words(self) -> bool:
+        """Whether it takes `--mount`."""
+        return self.strict or bool(self.subpath)
 
     @property
     def flag(self) -> str:
@@ -152,10 +161,12 @@ class Mount:
     @property
     def words(self) -> tuple[str, str]:
         """The option and its value, as typed."""
-        if not self.strict:
+        if not self.in_words:
             return "--volume", self.flag
-        mode = ",readonly" if self.mode == "ro" else ""
-        return "--mount", f"type=bind,source={self.source},target={self.target}{mode}"
+        more = ",readonly" if self.mode == "ro" else ""
+        more += f",volume-subpath={self.subpath}" if self.subpath else ""
+        kind = "volume" if self.subpath else "bind"
+        return "--mount", f"type={kind},source={self.source},target={self.target}{more}"
 
 
 @dataclass(frozen=True)
@@ -172,6 +183,7 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     network: str | None = "none"
     ports: tuple[int, ...] = ()
+    address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)

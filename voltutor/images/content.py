@@ -140,6 +140,7 @@ LAB_IMAGES: Mapping[str, LabImage] = {
     "seed-large": LabImage("voltutor/seed-large", SEEDS_LARGE),
     "tree": LabImage("voltutor/tree", trees=4),
     "redis": LabImage("voltutor/redis", programs=REDIS),
+    "redis-server": LabImage("voltutor/redis-server", programs=REDIS, command="redis-server"),
     "redis-log": LabImage("voltutor/redis-log", programs=REDIS, log=4096),
     "web": LabImage(
         "voltutor/web",

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 from voltutor.engine import Conflict, EngineGone, Mount
 from voltutor.images import MIB
-from voltutor.labs.common import Refusal, bound, fetched, has, is_source, shell
+from voltutor.labs.common import Refusal, bound, fetched, has, is_source, shell, unasked
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import (
     DEVICES,
     HOST_PATHS,
+    LOOPBACK,
     PUBLISHED_PORTS,
     READ_ONLY,
     Bench,
@@ -20,6 +21,7 @@ from voltutor.session import (
     OnHost,
     Remove,
     Run,
+    Stop,
     attached,
 )
 from voltutor.text import _
@@ -41,7 +43,13 @@ def fields(bench: Bench) -> Mapping[str, str]:
         "owner",
     )
     names = {logical: bench.names(logical) for logical in containers}
-    return {**names, "disk": bench.names("disk", "volume"), "files": str(bench.files)}
+    return {
+        **names,
+        "disk": bench.names("disk", "volume"),
+        "files": str(bench.files),
+        "image": bench.image("lab"),
+        "redis": bench.image("redis-server"),
+    }
 
 
 # 1: a file
@@ -56,9 +64,11 @@ NOT_MOUNTED = Failed(_("`{kvstor}` runs, but neither your file nor its folder is
 ENDED = Failed(_("`{kvstor}` has ended: `docker container logs {kvstor}` tells why."))
 NOT_READ = Failed(
     _(
-        "Your file is mounted at {place}, as in the source, and Redis never reads it: it runs with maxmemory {seen}."
+        "Your file is mounted at {place}, as in the 2018 text, and Redis never reads it: it runs with maxmemory "
+        "{seen}."
     )
 )
+NO_REDIS = Failed(_("`{kvstor}` runs and has your file, but no Redis answers in it."))
 CONFIGURED = Passed(
     _("Redis says that its maxmemory is {seen} bytes, which is what your file on the host says.")
 )
@@ -88,26 +98,27 @@ def configured(bench: Bench) -> Verdict:
         after = bench.container("kvstor")
     if after is None or not after.running:
         return ENDED.seen(**fields(bench))
+    if not told:
+        return NO_REDIS.seen(**fields(bench))
     right = told == str(bench.number << 20)
     return (CONFIGURED if right else NOT_READ).seen(**fields(bench), place=places[0], seen=told)
 
 
 FILE_STEP = Step(
     id="redis-conf",
-    title=_("A file of the host in a container"),
+    title=_("Find the mistake: a file of the host in a container"),
     goal=_(
-        "`{files}/redis.conf` sets a maxmemory for Redis. Start `{kvstor}` from the Redis image so that it runs "
-        "with this file."
+        "`{files}/redis.conf` sets a maxmemory for Redis. The 2018 text mounts it at "
+        "`/usr/local/etc/redis/redis.conf`, and Redis never reads it. Start `{kvstor}` from `{redis}` so that its "
+        "Redis runs with this file."
     ),
     minutes=3,
     prediction=Choice(
-        _(
-            "The source mounts the file at /usr/local/etc/redis/redis.conf and names no command. What will Redis do?"
-        ),
+        _("The 2018 text mounts the file and names no command. What does Redis do then?"),
         (_("read the file from there"), _("run with its defaults"), _("refuse to start")),
         answer=1,
     ),
-    solution=[Run("kvstor", "redis", ("redis-server", CONF), (REDIS_CONF,))],
+    solution=[Run("kvstor", "redis-server", ("redis-server", CONF), (REDIS_CONF,))],
     needs=frozenset({HOST_PATHS}),
     check=configured,
     hints=[
@@ -115,13 +126,15 @@ FILE_STEP = Step(
         _("redis-server takes the path of its configuration as its first argument."),
     ],
     wrong={
-        NOT_MOUNTED: [Run("kvstor", "redis", ("redis-server",))],
-        ENDED: [Run("kvstor", "redis", ("redis-server", "/no/such.conf"), (REDIS_CONF,))],
-        NOT_READ: [Run("kvstor", "redis", ("redis-server",), (REDIS_CONF,))],
+        NOT_MOUNTED: [Run("kvstor", "redis-server")],
+        ENDED: [Run("kvstor", "redis-server", ("redis-server", "/no/such.conf"), (REDIS_CONF,))],
+        NO_REDIS: [Run("kvstor", "redis-server", ("stay",), (REDIS_CONF,))],
+        NOT_READ: [Run("kvstor", "redis-server", (), (REDIS_CONF,))],
     },
     files={"redis.conf": "# written for this session\nmaxmemory {n}mb\n"},
-    image="redis",
+    image="redis-server",
     shows=("kvstor",),
+    quest=True,
     explanation=_(
         "The mount did what it should: the file was there. But an image's program reads what its command tells "
         "it to, and Redis without an argument reads no file at all. A mount that works and has no effect is one "
@@ -142,6 +155,7 @@ FILE_STEP = Step(
 IN_PLACE = Failed(
     _("You changed the file itself, and `{greeter}` sees it. Now replace it by another file of its name.")
 )
+UNREADABLE = Failed(_("`{greeter}` can't read /greeting: {said}"), stuck=True)
 REPLACED = Passed(
     _("The host reads “{outside}”, and `{greeter}` still reads “{inside}”: it holds on to the file that was.")
 )
@@ -154,7 +168,10 @@ def replaced(bench: Bench) -> Verdict:
     greeter, path = bench.container("greeter"), bench.files / "greeting"
     if greeter is None or not greeter.running or greeter.mount("/greeting") is None or not path.exists():
         return NotAttempted()
-    inside, outside = bench.exec("greeter", "cat", "/greeting").out, path.read_bytes()
+    read, outside = bench.exec("greeter", "cat", "/greeting"), path.read_bytes()
+    if read.code != 0:
+        return UNREADABLE.seen(**fields(bench), said=read.message)
+    inside = read.out
     if inside != outside:
         texts = (text.decode(errors="replace").strip() for text in (inside, outside))
         return REPLACED.seen(**fields(bench), **dict(zip(("inside", "outside"), texts, strict=True)))
@@ -183,8 +200,11 @@ REPLACED_STEP = Step(
         _("`mv` within a folder renames: the name then leads to another inode."),
         _("Two commands in a terminal: write greeting.new, then mv it over greeting."),
     ],
-    wrong={IN_PLACE: [OnHost("echo goodbye > {files}/greeting")]},
-    files={"greeting": "hello {n}\n"},
+    wrong={
+        IN_PLACE: [OnHost("echo goodbye > {files}/greeting")],
+        UNREADABLE: [Remove("greeter"), Run("greeter", "lab", (), (Bind("lair", "/greeting"),))],
+    },
+    files={"greeting": "hello {n}\n", "lair": None},
     image="lab",
     shows=("greeter",),
     explanation=_(
@@ -201,7 +221,13 @@ REPLACED_STEP = Step(
 
 # 3: a source that isn't there
 
-NOTHING_THERE = Failed(_("`{maker}` hasn't `{files}/nowhere/conf` at /conf."))
+NOTHING_THERE = Failed(_("`{maker}` doesn't have `{files}/nowhere/conf` at /conf."))
+MADE_BY_HAND = Failed(
+    _(
+        "`{maker}` has it at /conf, but by --mount, which makes nothing: somebody made the folder. Take --volume."
+    ),
+    stuck=True,
+)
 MADE = Passed(
     _("`{files}/nowhere/conf` is there now: Docker made an empty directory, where a file was meant.")
 )
@@ -217,13 +243,17 @@ def made(bench: Bench) -> Verdict:
     folder = bench.files / "nowhere" / "conf"
     if not bound(maker, "/conf", folder) or not folder.is_dir():
         return NOTHING_THERE.seen(**fields(bench))
+    if "/conf" in maker.by_mount:
+        return MADE_BY_HAND.seen(**fields(bench))
     return MADE.seen(**fields(bench))
 
 
 MISSING_STEP = Step(
     id="missing",
-    title=_("A source that isn't there"),
-    goal=_("There is no `{files}/nowhere/conf`. Start `{maker}` with it at /conf, by --volume."),
+    title=_("A path that isn't there"),
+    goal=_(
+        "There is no `{files}/nowhere/conf`. Start `{maker}` from `{image}` with it at /conf, by --volume."
+    ),
     minutes=2,
     prediction=Choice(
         _("What will Docker do about a path that isn't there?"),
@@ -237,27 +267,34 @@ MISSING_STEP = Step(
         _("Just do it, and look at the folder afterwards."),
         _("`docker container run --volume {files}/nowhere/conf:/conf`, and a look at `{files}/nowhere`."),
     ],
-    wrong={NOTHING_THERE: [Run("maker", "lab")]},
+    wrong={
+        NOTHING_THERE: [Run("maker", "lab")],
+        MADE_BY_HAND: [
+            OnHost("mkdir -p {files}/nowhere/conf"),
+            Run("maker", "lab", (), (Bind("nowhere/conf", "/conf", strict=True),)),
+        ],
+    },
     files={"nowhere": None},
     image="lab",
     shows=("maker",),
     explanation=_(
         "--volume can't know whether a file was meant or a directory, so it makes a directory, which belongs to "
-        "root. A slip in a path thus gives a container that starts, and a program that complains about a "
-        "directory where it wants a file. --mount was made stricter: it refuses a source that isn't there, and "
-        "names it."
+        "whoever the engine runs as: root, for an ordinary Docker. A slip in a path thus gives a container that "
+        "starts, and a program that complains about a directory where it wants a file. --mount was made stricter: it "
+        "refuses a source that isn't there, and names it."
     ),
     then_now=ThenNow(
         "",
         _(
-            "-v still makes a directory. --mount (Docker 17.06) is an error, which is what one wants for files."
+            "-v still makes a directory. --mount (Docker 17.06) is an error, which is what one wants for files; the "
+            "newest clients make one too if told bind-create-src."
         ),
     ),
 )
 
 # 4: the stricter option
 
-OTHER_SOURCE = Failed(_("`{strict}` hasn't `{files}/later/strict` at /conf."))
+OTHER_SOURCE = Failed(_("`{strict}` doesn't have `{files}/later/strict` at /conf."))
 NOT_BY_MOUNT = Failed(_("`{strict}` has the folder at /conf, but by --volume. Take --mount this time."))
 BY_MOUNT = Passed(
     _("`{strict}` has `{files}/later/strict` at /conf, by --mount: you made the folder, and Docker didn't.")
@@ -280,7 +317,8 @@ STRICT_STEP = Step(
     id="strict",
     title=_("The stricter option"),
     goal=_(
-        "There is no `{files}/later/strict`. Start `{strict}` with it at /conf, by --mount, and do what it asks for."
+        "There is no `{files}/later/strict`. Start `{strict}` from `{image}` with it at /conf, by --mount, and do "
+        "what Docker asks for."
     ),
     minutes=2,
     prediction=Choice(
@@ -292,8 +330,10 @@ STRICT_STEP = Step(
     needs=frozenset({HOST_PATHS}),
     check=strictly,
     hints=[
-        _("--mount type=bind,source=…,target=/conf is the whole option. Read what Docker says to it."),
-        _("Make the folder first, by mkdir, and then repeat the line."),
+        _("--mount takes words instead of colons: type, source and target. Read what Docker says to it."),
+        _(
+            "--mount type=bind,source=…,target=/conf. It says what is missing; make that, and repeat the line."
+        ),
     ],
     wrong={
         OTHER_SOURCE: [Run("strict", "lab", (), (Bind("elsewhere", "/conf"),))],
@@ -309,7 +349,9 @@ STRICT_STEP = Step(
     ),
     then_now=ThenNow(
         "",
-        _("--mount came with Docker 17.06; the documents recommend it. The source uses --volume throughout."),
+        _(
+            "--mount came with Docker 17.06; the documents recommend it. The 2018 text uses --volume throughout."
+        ),
     ),
 )
 
@@ -352,8 +394,9 @@ FOLDER_STEP = Step(
     id="web-folder",
     title=_("A folder under a web server"),
     goal=_(
-        "Start `{web02}` as a web server, with `{files}/www` at /www. Then edit index.html on the host, and "
-        "fetch the page again from inside: wget -qO- http://127.0.0.1:8080/"
+        "Start `{web02}` from `{image}` with `{files}/www` at /www, to serve that folder: its command is `httpd -f "
+        "-p 8080 -h /www`. Then edit index.html on the host, and fetch the page again from inside, by `wget -qO- "
+        "http://127.0.0.1:8080/`."
     ),
     minutes=3,
     prediction=Choice(
@@ -365,7 +408,7 @@ FOLDER_STEP = Step(
     needs=frozenset({HOST_PATHS}),
     check=served,
     hints=[
-        _("A folder is mounted as a file is. The server is busybox's: httpd -f -p 8080 -h /www."),
+        _("A folder is mounted as a file is, and the command stands behind the image's name."),
         _("Edit with whatever you like: here even a replaced file is seen."),
     ],
     wrong={
@@ -393,6 +436,12 @@ FOLDER_STEP = Step(
 
 NO_PAGES = Failed(_("`{portal}` must run, with `{files}/portal` at /www."))
 NOT_PUBLISHED = Failed(_("`{portal}` runs, but its port 8080 is not published: `docker port` shows nothing."))
+ELSEWHERE = Failed(
+    _(
+        "Port 8080 of `{portal}` is published at {address}. Publish it at 127.0.0.1 alone, which only this host "
+        "reaches."
+    )
+)
 NO_ANSWER = Failed(_("Port {port} of the host leads to `{portal}`, and no page comes from there."))
 PUBLISHED = Passed(_("127.0.0.1:{port} on the host leads to port 8080 of `{portal}`, and answers “{text}”."))
 
@@ -408,9 +457,13 @@ def published(bench: Bench) -> Verdict:
         return NotAttempted()
     if not bound(portal, "/www", bench.files / "portal") or not portal.running:
         return NO_PAGES.seen(**fields(bench))
-    port = bench.engine.port(portal.id, 8080)
-    if port is None:
+    places = bench.engine.ports(portal.id, 8080)
+    if not places:
         return NOT_PUBLISHED.seen(**fields(bench))
+    for address, port in places:
+        if address != LOOPBACK:
+            return ELSEWHERE.seen(**fields(bench), address=f"{address}:{port}")
+    port = places[0][1]
     text = fetched(port, PORT_LIMIT)
     if text is None:
         return NO_ANSWER.seen(**fields(bench), port=port)
@@ -421,8 +474,8 @@ PORT_STEP = Step(
     id="port",
     title=_("From outside"),
     goal=_(
-        "Start `{portal}` as a web server with `{files}/portal` at /www, and publish its port 8080 on the host's "
-        "127.0.0.1. Let Docker choose the port there, and ask `docker port` which it was."
+        "Start `{portal}` from `{image}` as the last one, with `{files}/portal` at /www, and publish its port 8080 "
+        "on the host's 127.0.0.1. Let Docker choose the port there, and ask `docker port` which it was."
     ),
     minutes=2,
     prediction=Choice(
@@ -434,14 +487,15 @@ PORT_STEP = Step(
     needs=frozenset({HOST_PATHS, PUBLISHED_PORTS}),
     check=published,
     hints=[
-        _(
-            "--publish takes an address, a port of the host and a port of the container, with colons in between."
-        ),
-        _("--publish 127.0.0.1::8080: between the colons is nothing, so Docker chooses."),
+        _("Which option of run makes a port of the container one of the host's? It takes up to three parts."),
+        _("--publish ADDRESS:HOST-PORT:CONTAINER-PORT; what is left out between the colons Docker chooses."),
     ],
     wrong={
         NO_PAGES: [Run("portal", "lab", HTTPD, publish=(8080,))],
         NOT_PUBLISHED: [Run("portal", "lab", HTTPD, (Bind("portal", "/www"),))],
+        ELSEWHERE: [
+            Run("portal", "lab", HTTPD, (Bind("portal", "/www"),), publish=(8080,), address="127.0.0.2")
+        ],
         NO_ANSWER: [Run("portal", "lab", (), (Bind("portal", "/www"),), publish=(8080,))],
     },
     files={"portal/index.html": "portal {n}\n"},
@@ -453,9 +507,9 @@ PORT_STEP = Step(
         "Without the address Docker listens on all of the host's addresses, and past many a firewall."
     ),
     then_now=ThenNow(
-        _("`docker run --publish-all`, and `docker port` to find the port that was taken."),
+        _("`docker container run --publish-all`."),
         _(
-            "The same. --publish-all takes every port that the image declares by EXPOSE; naming one, with an "
+            "It still takes every port that the image declares by EXPOSE, on all addresses. Naming one, with an "
             "address, opens no more than one wants."
         ),
     ),
@@ -465,7 +519,12 @@ PORT_STEP = Step(
 
 STILL_THERE = Failed(_("`{keeper}` is still there."))
 NO_HEIR = Failed(_("`{keeper}` is gone. Start `{heir}` with the same folder at /kept."))
-OTHER_FOLDER = Failed(_("`{heir}` has no /kept/page: it has another folder there, or none."))
+OTHER_FOLDER = Failed(
+    _("`{heir}` doesn't have `{files}/kept` at /kept: it has another folder there, or none.")
+)
+PAGE_GONE = Failed(
+    _("`{heir}` has the folder at /kept, but somebody has removed the page from it."), stuck=True
+)
 INHERITED = Passed(
     _("`{heir}` reads the page that `{keeper}` wrote: the folder was never part of a container.")
 )
@@ -484,14 +543,17 @@ def inherited(bench: Bench) -> Verdict:
         return NotAttempted()
     if heir is None or not heir.running:
         return NO_HEIR.seen(**fields(bench))
-    return (INHERITED if has(bench, "heir", "/kept/page") else OTHER_FOLDER).seen(**fields(bench))
+    if not bound(heir, "/kept", bench.files / "kept"):
+        return OTHER_FOLDER.seen(**fields(bench))
+    return (INHERITED if has(bench, "heir", "/kept/page") else PAGE_GONE).seen(**fields(bench))
 
 
 AGAIN_STEP = Step(
     id="again",
     title=_("Removed, made anew, still there"),
     goal=_(
-        "`{keeper}` wrote a page to `{files}/kept`, at /kept. Remove it, and start `{heir}` with the same folder."
+        "`{keeper}` wrote a page to `{files}/kept`, at /kept. Remove `{keeper}`, and start `{heir}` from `{image}` "
+        "with the same folder at /kept."
     ),
     minutes=2,
     prediction=Choice(
@@ -504,13 +566,14 @@ AGAIN_STEP = Step(
     needs=frozenset({HOST_PATHS}),
     check=inherited,
     hints=[
+        _("What did Docker have to do with the folder, but mount it?"),
         _("The second container names the same path before the colon."),
-        _("--volume {files}/kept:/kept"),
     ],
     wrong={
         STILL_THERE: [HEIR],
         NO_HEIR: [Remove("keeper")],
         OTHER_FOLDER: [Remove("keeper"), Run("heir", "lab", (), (Bind("elsewhere", "/kept"),))],
+        PAGE_GONE: [Remove("keeper"), OnHost("rm {files}/kept/page"), HEIR],
     },
     files={"kept": None, "elsewhere": None},
     image="lab",
@@ -561,7 +624,10 @@ def on_device(bench: Bench) -> Verdict:
         return NO_DISK.seen(**fields(bench))
     # Device, kind, and KiB in all and left: the last mount there is the one that a program sees.
     line = "grep ' /vault ' /proc/mounts | tail -n 1 && df -Pk /vault | tail -n 1"
-    mounted, counted = bench.exec("cabinet", "sh", "-c", line).text.splitlines()
+    told = bench.exec("cabinet", "sh", "-c", line)
+    if told.code != 0 or len(told.text.splitlines()) != 2:
+        return unasked(told)
+    mounted, counted = told.text.splitlines()
     device, _target, kind = mounted.split()[:3]
     size, _used, free = counted.split()[1:4]
     image = bench.files / "disk.img"
@@ -577,8 +643,8 @@ DEVICE_STEP = Step(
     id="device",
     title=_("A formatted block device"),
     goal=_(
-        "Make `{files}/disk.img` a block device of 16 MiB with a file system on it, and `{disk}` a volume on that "
-        "device. Start `{cabinet}` with it at /vault, and write 20 MiB there."
+        "Make `{files}/disk.img`, 16 MiB with an ext4 file system, and attach it as a loop device. Create the volume "
+        "`{disk}` on that device, start `{cabinet}` from `{image}` with it at /vault, and write 20 MiB there."
     ),
     minutes=3,
     prediction=Choice(
@@ -613,8 +679,8 @@ DEVICE_STEP = Step(
         "A loop device is a file that the kernel treats as a disk, which is how one tries things that need a disk of "
         "their own. The local driver gives its options to mount(2) when the first container starts: type=ext4 and "
         "a device here; type=nfs, device=:/share and o=addr=HOST,rw for an NFS share; type=none, o=bind and a path "
-        "for a folder. To the container all are directories. A file system of its own has an end, so it is also a "
-        "size that lasts, which a plain volume hasn't."
+        "for a folder. To the container all are directories. A file system of its own is finite, so it also sets a "
+        "limit that lasts, which a plain volume doesn't have."
     ),
     then_now=ThenNow(
         _("The host's directory may be a local one, on an NFS share, or on a formatted block device."),
@@ -627,7 +693,7 @@ DEVICE_STEP = Step(
 # 9: read-only
 
 WRITABLE = Failed(_("`{guarded}` may write to /ro: the mount is not read-only."))
-NOT_THERE = Failed(_("`{guarded}` has nothing at /ro."))
+NOT_THERE = Failed(_("`{guarded}` doesn't have `{files}/shown` at /ro."))
 GUARDED = Passed(_("`{guarded}` reads your folder, and can't write there: {said}"))
 
 
@@ -637,7 +703,7 @@ def guarded(bench: Bench) -> Verdict:
     if view is None or not view.running:
         return NotAttempted()
     mount = view.mount("/ro")
-    if mount is None:
+    if mount is None or not bound(view, "/ro", bench.files / "shown"):
         return NOT_THERE.seen(**fields(bench))
     if mount.read_write:
         return WRITABLE.seen(**fields(bench))
@@ -648,7 +714,9 @@ def guarded(bench: Bench) -> Verdict:
 READ_ONLY_STEP = Step(
     id="read-only",
     title=_("Look, don't touch"),
-    goal=_("Start `{guarded}` with `{files}/shown` at /ro, read-only, and try to write there."),
+    goal=_(
+        "Start `{guarded}` from `{image}` with `{files}/shown` at /ro, read-only, and try to write there."
+    ),
     minutes=2,
     prediction=Choice(
         _("The program runs as root in the container. Can it write to a read-only mount?"),
@@ -659,8 +727,8 @@ READ_ONLY_STEP = Step(
     needs=frozenset({HOST_PATHS, READ_ONLY}),
     check=guarded,
     hints=[
-        _("A second colon takes the mode."),
-        _("--volume {files}/shown:/ro:ro"),
+        _("--volume takes a mode too. Where would it stand?"),
+        _("A second colon takes the mode: ro, or rw, which is what you get without a word."),
     ],
     wrong={
         WRITABLE: [Run("guarded", "lab", (), (Bind("shown", "/ro"),))],
@@ -684,7 +752,13 @@ READ_ONLY_STEP = Step(
 
 # 10: owners
 
-NOT_OWNED = Failed(_("`{owner}` doesn't run with `{files}/owned` at /owned."))
+NOT_OWNED = Failed(_("`{owner}` doesn't have `{files}/owned` at /owned."))
+OWNER_ENDED = Failed(
+    _(
+        "The file is there, and `{owner}` has ended. Start it so that it stays, without a command, to look from "
+        "inside."
+    )
+)
 NO_FILE = Failed(_("`{owner}` has your folder at /owned; now write a file there from inside."))
 BY_ROOT = Passed(
     _("Inside it belongs to user {inside}, outside to user {outside}: the numbers are the same.")
@@ -702,12 +776,16 @@ OWNER = Run("owner", "lab", (), (Bind("owned", "/owned"),))
 def owned(bench: Bench) -> Verdict:
     """Whose a file is, on either side."""
     view, path = bench.container("owner"), bench.files / "owned" / "file"
-    if view is None or not view.running:
+    if view is None or not view.started:
         return NotAttempted()
     if not bound(view, "/owned", path.parent):
         return NOT_OWNED.seen(**fields(bench))
+    if not path.exists():
+        return NO_FILE.seen(**fields(bench))
+    if not view.running:
+        return OWNER_ENDED.seen(**fields(bench))
     inside = bench.exec("owner", "stat", "-c", "%u", "/owned/file").text
-    if not path.exists() or not inside:
+    if not inside:
         return NO_FILE.seen(**fields(bench))
     outside = str(path.stat().st_uid)
     return (BY_ROOT if inside == outside else MAPPED).seen(**fields(bench), inside=inside, outside=outside)
@@ -717,7 +795,8 @@ OWNERS_STEP = Step(
     id="owners",
     title=_("Whose file is it?"),
     goal=_(
-        "Start `{owner}` with `{files}/owned` at /owned, write /owned/file from inside, and look whose it is outside."
+        "Start `{owner}` from `{image}` with `{files}/owned` at /owned, write /owned/file from inside, and look "
+        "whose it is outside."
     ),
     minutes=2,
     prediction=Choice(
@@ -733,11 +812,18 @@ OWNERS_STEP = Step(
     needs=frozenset({HOST_PATHS}),
     check=owned,
     hints=[
-        _("`stat -c %u` shows the number of a file's owner, on both sides."),
-        _("Write by `docker container exec {owner} sh -c 'echo x > /owned/file'`."),
+        _("The kernel knows users by number. Which program shows the number of a file's owner?"),
+        _("`stat -c %u` does, on both sides; write the file by `docker container exec`."),
     ],
-    wrong={NO_FILE: [OWNER], NOT_OWNED: [Run("owner", "lab", (), (Bind("elsewhere", "/owned"),))]},
-    files={"owned": None},
+    wrong={
+        NO_FILE: [OWNER],
+        NOT_OWNED: [Run("owner", "lab", (), (Bind("strangers", "/owned"),))],
+        OWNER_ENDED: [
+            Run("owner", "lab", ("sh", "-c", "echo x > /owned/file"), (Bind("owned", "/owned"),)),
+            Stop("owner"),
+        ],
+    },
+    files={"owned": None, "strangers": None},
     image="lab",
     shows=("owner",),
     explanation=_(
@@ -748,7 +834,10 @@ OWNERS_STEP = Step(
     ),
     then_now=ThenNow(
         "",
-        _("Rootless Docker, Podman and user namespaces map the numbers; id-mapped mounts are on their way."),
+        _(
+            "Rootless Docker, Podman and user namespaces map the numbers. The kernel can map them for a single mount "
+            "too: Podman offers that, Docker not yet."
+        ),
     ),
 )
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from voltutor.engine import ContainerView, Mount, MountView, Refused
+from voltutor.engine import ContainerView, ExecResult, Mount, MountView, NotFound, Refused
+from voltutor.lessons import EngineTrouble
 from voltutor.session import READ_ONLY, Bench, Exec, Progress, Remove, Run
+from voltutor.text import _, tr
 
 PAGE_AT_MOST = 10_000
 """Bytes of a page that are read."""
@@ -36,6 +38,11 @@ def removed(bench: Bench, logical: str) -> bool:
 def has(bench: Bench, logical: str, path: str) -> bool:
     """Whether a running container has a file."""
     return bench.exec(logical, "test", "-e", path).code == 0
+
+
+def unasked(look: ExecResult) -> EngineTrouble:
+    """Where a program that looks could not: it ended meanwhile, or the image has no such program."""
+    return EngineTrouble("{text}", {"text": look.message or tr(_("The container could not be looked into."))})
 
 
 def bound(view: ContainerView, target: str, path: Path) -> bool:
@@ -104,6 +111,27 @@ class Refusal:
             yield Progress(error.what)
         else:
             yield from Remove(self.run.name).perform(bench)
+
+
+@dataclass(frozen=True)
+class RemoveAsContainer:
+    """`docker container rm -v` with a volume's name, as the 2018 text has it, for what the engine says."""
+
+    volume: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """The line; a script goes on after it."""
+        return ["sh", "-c", f"docker container rm -v {bench.names(self.volume, 'volume')} || true"]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Try it, and tell the engine's words; a container that bears the name by chance is let alone."""
+        name = bench.names(self.volume, "volume")
+        if bench.engine.container(name):
+            return
+        try:
+            bench.engine.remove_container(name, volumes=True)
+        except NotFound as error:
+            yield Progress(error.explanation)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,12 @@ def _ends_alike(bench: Bench, path: str) -> bool:
     return one.out == two.out
 
 
+def _size(bench: Bench, logical: str, path: str) -> int:
+    """Bytes of a file, as a container sees it."""
+    line = ("stat", "-c", "%s", path)
+    return int(bench.succeeded(line, bench.exec(logical, *line)).text)
+
+
 STRANGER = Failed(_("`{name}` was not made from `{image}`, so it shows nothing of that image."))
 
 
@@ -166,7 +172,8 @@ CONTAINER_LAYER = Step(
 
 WRONG_FILE = Failed(_("There is a checksum in `{note}`, but it is not that of `{path}`."))
 TOUCHED = Failed(
-    _("You have the checksum of `{path}`, but the file was also opened for writing: it was copied up.")
+    _("You have the checksum of `{path}`, but the file was also opened for writing: it was copied up."),
+    stuck=True,
 )
 READ = Passed(
     _("16 MiB were read and their checksum kept, and `{one}`'s own layer holds no copy of `{path}`.")
@@ -219,6 +226,7 @@ READING = Step(
     wrong={
         WRONG_FILE: [shell("one", f"sha256sum {WRITTEN_FILE} > {NOTE}")],
         TOUCHED: [shell("one", f": >> {READ_FILE}; sha256sum {READ_FILE} > {NOTE}")],
+        STRANGER: [Remove("one"), Run("one", "lab")],
     },
     shows=("one",),
     explanation=_(
@@ -239,7 +247,15 @@ NO_WITNESS = Failed(
 )
 UNWRITTEN = Failed(_("`{path}` was copied up in `{one}`, but it still ends as it did: append a line to it."))
 BOTH_CHANGED = Failed(
-    _("`{path}` was changed in `{two}` as well, so neither shows any longer what the image holds.")
+    _("`{path}` was changed in `{two}` as well, so neither shows any longer what the image holds."),
+    stuck=True,
+)
+EMPTIED = Failed(
+    _(
+        "`{path}` is shorter in `{one}` than it was: > empties a file before it writes, so nothing had to be copied. "
+        "Append with >>."
+    ),
+    stuck=True,
 )
 COPIED_UP = Passed(
     _(
@@ -262,6 +278,8 @@ def copied_up(bench: Bench) -> Verdict:
         return BOTH_CHANGED.seen(**seen)
     if _ends_alike(bench, WRITTEN_FILE):
         return UNWRITTEN.seen(**seen)
+    if _size(bench, "one", WRITTEN_FILE) < _size(bench, "two", WRITTEN_FILE):
+        return EMPTIED.seen(**seen)
     return COPIED_UP.seen(**seen, size=size_text(bench.engine.layer_size(one.id)))
 
 
@@ -292,6 +310,7 @@ COPY_UP = Step(
         NO_WITNESS: [APPEND],
         STRANGER: [APPEND, Run("two", "lab")],
         UNWRITTEN: [TOUCH, TWO],
+        EMPTIED: [shell("one", f"echo hello > {WRITTEN_FILE}"), TWO],
         BOTH_CHANGED: [APPEND, TWO, shell("two", f"echo hello >> {WRITTEN_FILE}")],
     },
     shows=("one", "two"),
@@ -315,7 +334,8 @@ COPY_UP = Step(
 # 5: whiteout
 
 GONE_IN_BOTH = Failed(
-    _("`{path}` was deleted in `{two}` as well, so nothing shows any longer that the image still has it.")
+    _("`{path}` was deleted in `{two}` as well, so nothing shows any longer that the image still has it."),
+    stuck=True,
 )
 NO_SECOND = Failed(
     _(

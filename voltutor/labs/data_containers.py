@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from voltutor.labs.common import has, looked, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import READ_ONLY, Bench, CreateVolume, Mount, Remove, Run
+from voltutor.session import READ_ONLY, Bench, CreateVolume, Mount, Remove, Run, Stop
 from voltutor.text import _
 
 
@@ -45,7 +45,7 @@ def created(bench: Bench) -> Verdict:
 STORE_STEP = Step(
     id="store",
     title=_("A container that runs nothing"),
-    goal=_("Create the container `{dbstore}` with a volume at /dbdata, and don't start it."),
+    goal=_("Create the container `{dbstore}` from `{image}` with a volume at /dbdata, and don't start it."),
     minutes=2,
     prediction=Choice(
         _("When does Docker make the volume?"),
@@ -80,7 +80,7 @@ STORE_STEP = Step(
 OWN_VOLUME = Failed(_("`{web03}` has a volume of its own at /dbdata, and not `{dbstore}`'s."))
 NOTHING_AT = Failed(_("`{web03}` has nothing at /dbdata."))
 ENDED = Failed(
-    _("`{web03}` doesn't run. Its volumes are right or wrong all the same; start it to write to them.")
+    _("`{web03}` has the right volume, and doesn't run. Start it so that it stays, to write to it.")
 )
 NO_ROW = Failed(_("`{web03}` has `{dbstore}`'s volume; now write /dbdata/row there."))
 TAKEN_OVER = Passed(_("Both have one Source: {source}. `{web03}` has written to `{dbstore}`'s volume."))
@@ -106,7 +106,7 @@ def taken_over(bench: Bench) -> Verdict:
 SHARE_STEP = Step(
     id="volumes-from",
     title=_("All mounts of another container"),
-    goal=_("Start `{web03}` with the volumes of `{dbstore}`, and write /dbdata/row in it."),
+    goal=_("Start `{web03}` from `{image}` with the volumes of `{dbstore}`, and write /dbdata/row in it."),
     minutes=2,
     prediction=Choice(
         _("How many volumes will there be for both containers together?"),
@@ -142,8 +142,12 @@ SHARE_STEP = Step(
 # 3: read-only
 
 WRITABLE = Failed(_("`{watcher}` may write to /dbdata: its mount is not read-only."))
-NOT_THE_STORE = Failed(_("`{watcher}` has not `{dbstore}`'s volume at /dbdata."))
+NOT_THE_STORE = Failed(_("`{watcher}` doesn't have `{dbstore}`'s volume at /dbdata."))
+WATCHER_ENDED = Failed(_("`{watcher}` has the volume, and has ended. Start it so that it stays."))
 READS_ONLY = Passed(_("`{watcher}` reads the row and can't write: {said}."))
+
+
+WATCHER = Run("watcher", "lab", volumes_from=("dbstore:ro",))
 
 
 def reads_only(bench: Bench) -> Verdict:
@@ -152,10 +156,12 @@ def reads_only(bench: Bench) -> Verdict:
     if store is None or reader is None:
         return NotAttempted()
     one, two = store.mount("/dbdata"), reader.mount("/dbdata")
-    if one is None or two is None or one.name != two.name or not reader.running:
+    if one is None or two is None or one.name != two.name:
         return NOT_THE_STORE.seen(**fields(bench))
     if two.read_write:
         return WRITABLE.seen(**fields(bench))
+    if not reader.running:
+        return WATCHER_ENDED.seen(**fields(bench))
     said = bench.exec("watcher", "touch", "/dbdata/new").message
     return READS_ONLY.seen(**fields(bench), said=said.splitlines()[-1] if said else "?")
 
@@ -163,7 +169,9 @@ def reads_only(bench: Bench) -> Verdict:
 READ_ONLY_STEP = Step(
     id="read-only",
     title=_("The same volume, read-only"),
-    goal=_("Start `{watcher}` with the volumes of `{dbstore}`, read-only."),
+    goal=_(
+        "Start `{watcher}` from `{image}` with the volumes of `{dbstore}`, read-only, and try to write there."
+    ),
     minutes=2,
     prediction=Choice(
         _("Can one container read what another one is writing, without being able to write itself?"),
@@ -171,16 +179,17 @@ READ_ONLY_STEP = Step(
         answer=1,
     ),
     given=[STORE, WEB03, ROW],
-    solution=[Run("watcher", "lab", volumes_from=("dbstore:ro",))],
+    solution=[WATCHER],
     needs=frozenset({READ_ONLY}),
     check=reads_only,
     hints=[
-        _("A mode stands behind a colon, as it does for --volume."),
-        _("--volumes-from {dbstore}:ro"),
+        _("--volumes-from takes a mode as --volume does. Where does it stand there?"),
+        _("Behind a colon, after the container's name."),
     ],
     wrong={
         WRITABLE: [Run("watcher", "lab", volumes_from=("dbstore",))],
         NOT_THE_STORE: [Run("watcher", "lab")],
+        WATCHER_ENDED: [WATCHER, Stop("watcher")],
     },
     image="lab",
     shows=("dbstore", "web03", "watcher"),
@@ -222,8 +231,8 @@ BACKUP_STEP = Step(
     id="backup",
     title=_("A backup through a third container"),
     goal=_(
-        "Create the volume `{backups}`. Start `{copier}` with `{dbstore}`'s volumes and with `{backups}` at "
-        "/backups, and pack /dbdata there as db.tar."
+        "Create the volume `{backups}`. Start `{copier}` from `{image}` with `{dbstore}`'s volumes and with "
+        "`{backups}` at /backups, and pack /dbdata there as db.tar."
     ),
     minutes=3,
     prediction=Choice(
@@ -258,7 +267,11 @@ BACKUP_STEP = Step(
 
 # 5: the store goes
 
-NOBODY = Failed(_("`{web03}` is gone too, so nobody shows what became of the volume."))
+NOBODY = Failed(_("`{web03}` is gone too, so nobody shows what became of the volume."), stuck=True)
+WEB03_ENDED = Failed(
+    _("`{dbstore}` is gone, and `{web03}` has ended. Start it again, to look at its volume.")
+)
+ROW_GONE = Failed(_("`{web03}` runs, but somebody has removed the row from its volume."), stuck=True)
 STAYS = Passed(
     _("`{dbstore}` is gone. `{web03}` still has the volume, and the row is there: who uses it last keeps it.")
 )
@@ -269,8 +282,12 @@ def stays(bench: Bench) -> Verdict:
     store, web03 = seen(bench, "dbstore"), seen(bench, "web03")
     if store or not bench.was_there("dbstore"):
         return NotAttempted()
-    if web03 is None or not web03.running or not has(bench, "web03", "/dbdata/row"):
+    if web03 is None:
         return NOBODY.seen(**fields(bench))
+    if not web03.running:
+        return WEB03_ENDED.seen(**fields(bench))
+    if not has(bench, "web03", "/dbdata/row"):
+        return ROW_GONE.seen(**fields(bench))
     return STAYS.seen(**fields(bench))
 
 
@@ -292,18 +309,22 @@ GOES_STEP = Step(
     solution=[Remove("dbstore", volumes=True)],
     check=stays,
     hints=[
-        _("`docker container rm` has an option that takes anonymous volumes along."),
-        _("--volumes, or -v."),
+        _("A removal can take anonymous volumes along. What asks for that?"),
+        _("`docker container rm` has the option --volumes, or -v; with or without, the volume stays here."),
     ],
-    wrong={NOBODY: [Remove("web03"), Remove("dbstore")]},
+    wrong={
+        NOBODY: [Remove("web03"), Remove("dbstore")],
+        WEB03_ENDED: [Remove("dbstore", volumes=True), Stop("web03")],
+        ROW_GONE: [shell("web03", "rm /dbdata/row"), Remove("dbstore")],
+    },
     image="lab",
     shows=("dbstore", "web03"),
     explanation=_(
-        "A volume that a container uses isn't removed, whoever asked for it; without a word, the option has no "
-        "effect here. Had `{web03}` not been there, the data would be gone. That is the weakness of data "
-        "containers: what keeps the data is a container that looks useless, and somebody will tidy it away. A "
-        "named volume needs no such guard: no removal of a container takes it along, only `docker volume rm`, or "
-        "a prune that asks for named ones too."
+        "A volume that a container uses isn't removed, whoever asked for it: the option has no effect here, and "
+        "Docker doesn't say so. Without the option it would have stayed as well. Had `{web03}` not been there, the "
+        "data would be gone. That is the weakness of data containers: what keeps the data is a container that looks "
+        "useless, and somebody will tidy it away. A named volume needs no such guard: no removal of a container "
+        "takes it along, only `docker volume rm`, or a prune that asks for named ones too."
     ),
     then_now=ThenNow(
         _("To share data between containers it is best to use a data container."),
@@ -314,7 +335,9 @@ GOES_STEP = Step(
 # 6: the last user goes
 
 ONE_LEFT = Failed(_("`{cellar}` and `{waiter}` must both go; one of them is still there."))
-TAKEN = Failed(_("The volume is gone: it went with the last container that had it, by --volumes."))
+TAKEN = Failed(
+    _("The volume is gone: it went with the last container that had it, by --volumes."), stuck=True
+)
 ORPHANED = Passed(
     _("Both are gone, and the volume {name}… is still there, with its row, and used by nobody.")
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from voltutor.labs.common import RunOnOrphan, came_with, has, seen, shell
+from voltutor.labs.common import RunOnOrphan, came_with, has, seen, shell, unasked
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import (
     SIZED,
+    SUBPATH,
     TMPFS,
     Bench,
     CreateVolume,
+    InspectVolume,
     Mount,
     Remove,
     Run,
@@ -39,8 +41,10 @@ def fields(bench: Bench) -> Mapping[str, str]:
         "bare",
         "filler",
         "board",
+        "porter",
+        "corner",
     )
-    volumes = ("vol1", "copied", "uncopied", "small")
+    volumes = ("vol1", "copied", "uncopied", "small", "attic")
     return {
         **{logical: bench.names(logical) for logical in containers},
         **{logical: bench.names(logical, "volume") for logical in volumes},
@@ -73,7 +77,7 @@ def anonymous(bench: Bench) -> Verdict:
 ANONYMOUS_VOLUME = Step(
     id="anonymous",
     title=_("A volume without a name"),
-    goal=_("Start `{web01}` with a volume at /webapp, and name nothing but that place."),
+    goal=_("Start `{web01}` from `{image}` with a volume at /webapp, and name nothing but that place."),
     minutes=2,
     prediction=Choice(
         _("Where will the data at /webapp lie?"),
@@ -87,8 +91,10 @@ ANONYMOUS_VOLUME = Step(
     solution=[WEB01],
     check=anonymous,
     hints=[
-        _("--volume with one path only: the place in the container."),
-        _("`docker container inspect {web01}` shows what Docker made of it, under Mounts."),
+        _("What would --volume be given, if nothing is named but the place?"),
+        _(
+            "One path only, that in the container. `docker container inspect {web01}` shows what Docker made of it."
+        ),
     ],
     wrong={
         NO_VOLUME: [Run("web01", "lab")],
@@ -97,10 +103,10 @@ ANONYMOUS_VOLUME = Step(
     image="lab",
     shows=("web01",),
     explanation=_(
-        "Without a source Docker makes a volume by itself, and gives it 64 random digits for a name. It is "
-        "called anonymous. It is a volume like any other, only that nobody will ever type its name. An image can "
-        "ask for one too, by a VOLUME line in its Dockerfile: many databases do, and so every container of "
-        "theirs leaves one."
+        "Without a source Docker makes a volume by itself, and gives it 64 random hexadecimal digits for a name. It "
+        "is called anonymous. It is a volume like any other, only that nobody will ever type its name. An image can "
+        "ask for one too, by a VOLUME line in its Dockerfile: many databases do, and so every container of theirs "
+        "leaves one."
     ),
     then_now=ThenNow(
         _("`-v container_dir`, a Docker-managed volume, in /var/lib/docker/volumes/<64 digits>/_data."),
@@ -113,7 +119,9 @@ ANONYMOUS_VOLUME = Step(
 STILL_THERE = Failed(_("`{lost}` is still there, and has its volume."))
 NO_SECOND = Failed(_("`{lost}` is gone. Start `{web05}` with a volume at /webapp, and look for the page."))
 NOTHING_THERE = Failed(_("`{web05}` has no volume at /webapp."))
-TAKEN_ALONG = Failed(_("`{lost}`'s volume went with it: --volumes takes anonymous volumes along."))
+TAKEN_ALONG = Failed(
+    _("`{lost}`'s volume went with it: --volumes takes anonymous volumes along."), stuck=True
+)
 BY_NAME = Failed(
     _(
         "`{web05}` has the page: you gave it the old volume by its name, which is the next step. Name no volume here."
@@ -152,8 +160,8 @@ OUTLIVES = Step(
     id="outlives",
     title=_("It outlives its container"),
     goal=_(
-        "`{lost}` has written a page to its anonymous volume. Remove it without taking the volume along, start "
-        "`{web05}` with a volume at /webapp as well, and look for the page."
+        "`{lost}` has written a page to its anonymous volume. Remove `{lost}` without taking the volume along, start "
+        "`{web05}` from `{image}` with a volume at /webapp as well, and look for the page."
     ),
     minutes=3,
     prediction=Choice(
@@ -193,7 +201,8 @@ OUTLIVES = Step(
 
 # 3: the rescue
 
-NOT_MOUNTED = Failed(_("`{rescue}` runs, but nothing is mounted at /old."))
+NOT_MOUNTED = Failed(_("`{rescue}` is there, but nothing is mounted at /old."))
+RESCUE_ENDED = Failed(_("`{rescue}` has a volume at /old, and has ended. Start it so that it stays."))
 ANOTHER = Failed(_("`{rescue}` has a volume at /old, but not the one with the page in it."))
 RESCUED = Passed(_("`{rescue}` reads the page in /old: {text}. The volume had only lost its container."))
 
@@ -207,8 +216,10 @@ def rescued(bench: Bench) -> Verdict:
     rescue = seen(bench, "rescue")
     if rescue is None:
         return NotAttempted()
-    if rescue.mount("/old") is None or not rescue.running:
+    if rescue.mount("/old") is None:
         return NOT_MOUNTED.seen(**fields(bench))
+    if not rescue.running:
+        return RESCUE_ENDED.seen(**fields(bench))
     if not has(bench, "rescue", "/old/rescue-me"):
         return ANOTHER.seen(**fields(bench))
     return RESCUED.seen(**fields(bench), text=bench.exec("rescue", "cat", "/old/rescue-me").text)
@@ -219,7 +230,7 @@ RESCUE = Step(
     title=_("Getting the data back"),
     goal=_(
         "`{gone}` was removed; its volume holds a file, rescue-me. Find that volume among the dangling ones, and "
-        "start `{rescue}` with it at /old."
+        "start `{rescue}` from `{image}` with it at /old."
     ),
     minutes=3,
     prediction=Choice(
@@ -236,6 +247,7 @@ RESCUE = Step(
     ],
     wrong={
         NOT_MOUNTED: [Run("rescue", "lab")],
+        RESCUE_ENDED: [RunOnOrphan("rescue", "lab", of="gone"), Stop("rescue")],
         ANOTHER: [Run("rescue", "lab", (), (Mount("/old"),))],
     },
     image="lab",
@@ -254,8 +266,15 @@ RESCUE = Step(
 # 4: run --rm
 
 RUNS = Failed(_("`{brief}` runs. Stop it, and see what is left."))
-NOT_RM = Failed(_("`{brief}` has stopped and is still there: it was started without --rm."))
-NO_SCRATCH = Failed(_("`{brief}` is gone, and it never had an anonymous volume at /scratch."))
+NOT_RM = Failed(
+    _("`{brief}` was started without --rm: it will stay when it stops. Remove it, and start it anew.")
+)
+NO_SCRATCH = Failed(
+    _(
+        "`{brief}` is gone, and no anonymous volume was seen with it. Start it with one at /scratch, and without a "
+        "command, so that it stays until you stop it."
+    )
+)
 VOLUME_LEFT = Failed(
     _("`{brief}` is gone, and its volume is still there: it was removed by hand. Start it anew, with --rm.")
 )
@@ -278,13 +297,13 @@ def vanished(bench: Bench) -> Verdict:
         if not volumes:
             return NO_SCRATCH.seen(**fields(bench))
         return (VOLUME_LEFT if bench.engine.volume(volumes[-1]) else VANISHED).seen(**fields(bench))
-    return (RUNS if brief.running else NOT_RM).seen(**fields(bench))
+    return (RUNS if brief.auto_remove and brief.running else NOT_RM).seen(**fields(bench))
 
 
 RUN_RM = Step(
     id="run-rm",
     title=_("A container that cleans up after itself"),
-    goal=_("Start `{brief}` with --rm and an anonymous volume at /scratch, and stop it."),
+    goal=_("Start `{brief}` from `{image}` with --rm and an anonymous volume at /scratch, and stop it."),
     minutes=2,
     prediction=Choice(
         _("What will be left when it has stopped?"),
@@ -294,8 +313,8 @@ RUN_RM = Step(
     solution=[BRIEF, Stop("brief")],
     check=vanished,
     hints=[
-        _("--rm is an option of `docker container run`."),
-        _("Then `docker container stop {brief}`, and `docker volume ls`."),
+        _("It takes two commands: the first says how the container is to end, the second ends it."),
+        _("--rm is an option of `docker container run`; then `docker container stop`."),
     ],
     wrong={
         RUNS: [BRIEF],
@@ -312,7 +331,7 @@ RUN_RM = Step(
     ),
     then_now=ThenNow(
         _("A volume is never removed automatically when its container is."),
-        _("Never a named one. With --rm, an anonymous one is."),
+        _("Never a named one. An anonymous one is by --rm, as it was in 2018."),
     ),
 )
 
@@ -320,7 +339,7 @@ RUN_RM = Step(
 
 NOT_CREATED = Failed(_("There is no volume `{vol1}` yet."))
 UNUSED = Failed(_("`{vol1}` is there. Now start `{web04}` with it at /volume."))
-ELSEWHERE = Failed(_("`{web04}` has not `{vol1}` at /volume."))
+ELSEWHERE = Failed(_("`{web04}` doesn't have `{vol1}` at /volume."))
 NAMED_VOLUME = Passed(
     _("`{web04}` has `{vol1}` at /volume; it lies in {source}, and anybody may use it by that name.")
 )
@@ -346,7 +365,8 @@ NAMED_STEP = Step(
     id="named",
     title=_("A volume with a name"),
     goal=_(
-        "Create the volume `{vol1}`, look at it with `docker volume inspect`, and start `{web04}` with it at /volume."
+        "Create the volume `{vol1}`, look at it with `docker volume inspect`, and start `{web04}` from `{image}` "
+        "with it at /volume."
     ),
     minutes=2,
     prediction=Choice(
@@ -354,10 +374,10 @@ NAMED_STEP = Step(
         (_("it is faster"), _("it lies elsewhere on the disk"), _("you can say its name again")),
         answer=2,
     ),
-    solution=[VOL1, WEB04],
+    solution=[VOL1, InspectVolume("vol1"), WEB04],
     check=named,
     hints=[
-        _("`docker volume create` takes the name as it is; --name was its option in 2018."),
+        _("`docker volume` has a create of its own, which takes the name as it is."),
         _(
             "--volume {vol1}:/volume: a word before the colon is a volume's name, a path is a place on the host."
         ),
@@ -371,22 +391,30 @@ NAMED_STEP = Step(
     shows=("web04",),
     volumes=("vol1",),
     explanation=_(
-        "It is the same kind of directory as an anonymous one. The name makes all the difference: the next "
-        "container can ask for it, `docker container rm --volumes` leaves it alone, and `docker volume prune` "
-        "does too unless it is told --all. For data that are to last, name the volume."
+        "It is the same kind of directory as an anonymous one; inspect shows where it lies (Mountpoint), who made it "
+        "for what (Labels), how (Options), and when. The name makes all the difference: the next container can ask "
+        "for it, and `docker container rm --volumes` leaves it alone. `docker volume prune` does so since Docker 23, "
+        "unless it is told --all; before, it took every volume that nobody used. For data that are to last, name the "
+        "volume."
     ),
     then_now=ThenNow(
         _("`docker volume create --name vol1`."),
-        _("`docker volume create vol1`; --name still works and is no longer shown in the help."),
+        _(
+            "`docker volume create vol1`. --name was the old form already, still works, and is no longer shown in "
+            "the help."
+        ),
     ),
 )
 
 # 6: filled from the image
 
 ONE_ONLY = Failed(_("It takes both, `{full}` and `{bare}`."))
+ONE_ENDED = Failed(_("`{full}` and `{bare}` must both run: one of them has ended."))
 NOT_THESE = Failed(_("It takes `{copied}` at /etc of `{full}`, and `{uncopied}` at /etc of `{bare}`."))
-NOT_FILLED = Failed(_("`{full}` has no /etc/passwd: its volume was not filled, or was not empty."))
-FILLED_TOO = Failed(_("`{bare}` has /etc/passwd: its volume was filled as well."))
+NOT_FILLED = Failed(
+    _("`{full}` has no /etc/passwd: its volume was not filled, or was not empty."), stuck=True
+)
+FILLED_TOO = Failed(_("`{bare}` has /etc/passwd: its volume was filled as well."), stuck=True)
 FILLED = Passed(
     _("`{full}` has the image's /etc in its volume; `{bare}`, with nocopy, has none of its files.")
 )
@@ -400,7 +428,7 @@ def filled(bench: Bench) -> Verdict:
     full, bare = seen(bench, "full"), seen(bench, "bare")
     if full is None and bare is None:
         return NotAttempted()
-    if not (full and bare and full.running and bare.running):
+    if not (full and bare):
         return ONE_ONLY.seen(**fields(bench))
     wanted = (full, "copied"), (bare, "uncopied")
     if not all(
@@ -408,6 +436,8 @@ def filled(bench: Bench) -> Verdict:
         for view, volume in wanted
     ):
         return NOT_THESE.seen(**fields(bench))
+    if not (full.running and bare.running):
+        return ONE_ENDED.seen(**fields(bench))
     if not has(bench, "full", "/etc/passwd"):
         return NOT_FILLED.seen(**fields(bench))
     return (FILLED_TOO if has(bench, "bare", "/etc/passwd") else FILLED).seen(**fields(bench))
@@ -417,8 +447,8 @@ FILLING = Step(
     id="filled",
     title=_("Filled from the image"),
     goal=_(
-        "Start `{full}` with a new volume, `{copied}`, at /etc, and `{bare}` with another, `{uncopied}`, at /etc "
-        "with the option nocopy. Look for /etc/passwd in both."
+        "From `{image}`, start `{full}` with a new volume, `{copied}`, at /etc, and `{bare}` with another, "
+        "`{uncopied}`, at /etc with the option nocopy. Look for /etc/passwd in both."
     ),
     minutes=3,
     prediction=Choice(
@@ -429,11 +459,14 @@ FILLING = Step(
     solution=[FULL, BARE],
     check=filled,
     hints=[
-        _("--volume {copied}:/etc, and --volume {uncopied}:/etc:nocopy."),
-        _("`docker container exec {full} ls /etc`, and the same for `{bare}`."),
+        _("An option of a mount stands where its mode does, behind a second colon."),
+        _(
+            "Docker makes both volumes when they are first named; `docker container exec {full} ls /etc` looks."
+        ),
     ],
     wrong={
         ONE_ONLY: [FULL],
+        ONE_ENDED: [FULL, BARE, Stop("bare")],
         NOT_THESE: [Run("full", "lab"), BARE],
         NOT_FILLED: [Run("full", "lab", (), (Mount("/etc", "copied", "nocopy"),)), BARE],
         FILLED_TOO: [FULL, Run("bare", "lab", (), (Mount("/etc", "uncopied"),))],
@@ -454,10 +487,17 @@ FILLING = Step(
 
 # 7: a size
 
-NO_LIMIT = Failed(_("`{small}` has no size: the local driver was told no options."))
-NOT_AT = Failed(_("`{filler}` has not `{small}` at /small."))
+NO_LIMIT = Failed(
+    _("`{small}` has no size among its options: `o=size=…`. A volume's options can't be changed."), stuck=True
+)
+NOT_AT = Failed(_("`{filler}` doesn't have `{small}` at /small."))
+FILLER_ENDED = Failed(
+    _(
+        "`{filler}` has `{small}`, and has ended: a tmpfs is empty then. Start it so that it stays; write by exec."
+    )
+)
 ROOM_LEFT = Failed(_("`{small}` still has room: fill it."))
-TOO_LARGE = Failed(_("`{small}` holds {size} KiB: its size is to be 1 MiB."))
+TOO_LARGE = Failed(_("`{small}` holds {size} KiB: its size is to be 1 MiB."), stuck=True)
 LIMITED = Passed(
     _("`{small}` holds 1 MiB and no more: {used} KiB are used, and the write that hit the limit failed.")
 )
@@ -476,11 +516,14 @@ def limited(bench: Bench) -> Verdict:
     if "size=" not in small.options.get("o", ""):
         return NO_LIMIT.seen(**fields(bench))
     mount = filler.mount("/small")
-    if mount is None or mount.name != small.name or not filler.running:
+    if mount is None or mount.name != small.name:
         return NOT_AT.seen(**fields(bench))
-    size, used, free = bench.exec(
-        "filler", "sh", "-c", "df -Pk /small | awk 'NR == 2 {print $2, $3, $4}'"
-    ).text.split()
+    if not filler.running:
+        return FILLER_ENDED.seen(**fields(bench))
+    told = bench.exec("filler", "df", "-Pk", "/small")
+    if told.code != 0:
+        return unasked(told)
+    size, used, free = told.text.splitlines()[-1].split()[1:4]
     if int(size) > 1024:
         return TOO_LARGE.seen(**fields(bench), size=size)
     if int(free) > 64:
@@ -492,8 +535,8 @@ SIZE_LIMIT = Step(
     id="size",
     title=_("A volume with a size"),
     goal=_(
-        "Create the volume `{small}` as a tmpfs of 1 MiB, start `{filler}` with it at /small, and write 4 MiB to "
-        "a file there."
+        "Create the volume `{small}` as a tmpfs of 1 MiB, start `{filler}` from `{image}` with it at /small, and "
+        "write 4 MiB to a file there."
     ),
     minutes=3,
     prediction=Choice(
@@ -517,6 +560,7 @@ SIZE_LIMIT = Step(
     wrong={
         NO_LIMIT: [CreateVolume("small"), FILLER],
         NOT_AT: [SMALL, Run("filler", "lab")],
+        FILLER_ENDED: [SMALL, FILLER, Stop("filler")],
         ROOM_LEFT: [SMALL, FILLER],
         TOO_LARGE: [CreateVolume("small", LARGER), FILLER],
     },
@@ -572,8 +616,8 @@ MEMORY_STEP = Step(
     id="tmpfs",
     title=_("Neither a volume nor the layer"),
     goal=_(
-        "Start `{board}` with a tmpfs at /scratch, and write a note to /scratch/note and to /note. Then stop it and "
-        "start it again."
+        "Start `{board}` from `{image}` with a tmpfs at /scratch, and write a note to /scratch/note and to /note. "
+        "Then stop it and start it again."
     ),
     minutes=2,
     prediction=Choice(
@@ -585,8 +629,10 @@ MEMORY_STEP = Step(
     needs=frozenset({TMPFS}),
     check=emptied,
     hints=[
-        _("--tmpfs takes a place in the container, and no name: nothing of it is listed anywhere."),
-        _("`echo x | tee /scratch/note > /note` in a shell of the container writes both."),
+        _("An option of run takes a place in the container and no name: `docker volume ls` won't list it."),
+        _(
+            "It is --tmpfs. `echo x | tee /scratch/note > /note` in a shell of the container writes both notes."
+        ),
     ],
     wrong={
         NO_TMPFS: [Run("board", "lab")],
@@ -606,10 +652,90 @@ MEMORY_STEP = Step(
     ),
 )
 
+# 9: a folder of a volume
+
+NO_CORNER = Failed(_("`{corner}` doesn't have the folder inner of `{attic}` at /corner."))
+WHOLE_ATTIC = Failed(_("`{corner}` has all of `{attic}` at /corner. Mount only its folder inner."))
+CORNER_ENDED = Failed(_("`{corner}` has ended. Start it so that it stays, to look from inside."))
+ONLY_A_CORNER = Passed(_("`{corner}` sees what lies in inner, {seen}, and nothing of what lies beside it."))
+
+ATTIC = Run("porter", "lab", (), (Mount("/attic", "attic"),))
+SHELVES = shell("porter", "mkdir -p /attic/inner; hostname > /attic/inner/mine; hostname > /attic/theirs")
+CORNER = Run("corner", "lab", (), (Mount("/corner", "attic", subpath="inner"),))
+
+
+def only_a_corner(bench: Bench) -> Verdict:
+    """One folder of a volume, and not the volume."""
+    corner = seen(bench, "corner")
+    if corner is None:
+        return NotAttempted()
+    mount = corner.mount("/corner")
+    if mount is None or mount.name != bench.names("attic", "volume"):
+        return NO_CORNER.seen(**fields(bench))
+    if not corner.running:
+        return CORNER_ENDED.seen(**fields(bench))
+    if has(bench, "corner", "/corner/theirs"):
+        return WHOLE_ATTIC.seen(**fields(bench))
+    if not has(bench, "corner", "/corner/mine"):
+        return NO_CORNER.seen(**fields(bench))
+    listed = bench.exec("corner", "ls", "/corner").text.split()
+    return ONLY_A_CORNER.seen(**fields(bench), seen=", ".join(listed))
+
+
+SUBPATH_STEP = Step(
+    id="subpath",
+    title=_("A folder of a volume"),
+    goal=_(
+        "The volume `{attic}` has a folder inner and, beside it, a file theirs. Start `{corner}` from `{image}` with "
+        "only that folder, at /corner."
+    ),
+    minutes=2,
+    prediction=Choice(
+        _("Can a container have a part of a volume without the rest?"),
+        (
+            _("no, a volume is mounted whole"),
+            _("yes, if asked for in words"),
+            _("yes, by a path in the volume's name"),
+        ),
+        answer=1,
+    ),
+    given=[ATTIC, SHELVES],
+    solution=[CORNER],
+    needs=frozenset({SUBPATH}),
+    check=only_a_corner,
+    hints=[
+        _("--volume has no place for it. Which option says in words what is to be mounted?"),
+        _("--mount type=volume with source and target, and volume-subpath for the folder."),
+    ],
+    wrong={
+        WHOLE_ATTIC: [Run("corner", "lab", (), (Mount("/corner", "attic"),))],
+        NO_CORNER: [Run("corner", "lab", (), (Mount("/corner"),))],
+        CORNER_ENDED: [CORNER, Stop("corner")],
+    },
+    image="lab",
+    shows=("porter", "corner"),
+    volumes=("attic",),
+    explanation=_(
+        "One volume can serve several containers, each with a folder of its own, and none sees the others'. The "
+        "folder has to be there before: unlike a volume, Docker doesn't make it, and the container fails without it."
+    ),
+    then_now=ThenNow("", _("volume-subpath came with Docker 26 (API 1.45); an older engine can't do it.")),
+)
+
 MANAGED_VOLUMES = Lab(
     id="04-managed-volumes",
     title=_("Volumes that Docker keeps"),
-    steps=(ANONYMOUS_VOLUME, OUTLIVES, RESCUE, RUN_RM, NAMED_STEP, FILLING, SIZE_LIMIT, MEMORY_STEP),
+    steps=(
+        ANONYMOUS_VOLUME,
+        OUTLIVES,
+        RESCUE,
+        RUN_RM,
+        NAMED_STEP,
+        FILLING,
+        SIZE_LIMIT,
+        MEMORY_STEP,
+        SUBPATH_STEP,
+    ),
     fields=fields,
 )
 

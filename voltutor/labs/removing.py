@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from voltutor.engine import Mount
 from voltutor.labs.common import (
+    RemoveAsContainer,
     RunOnOrphan,
     all_gone,
     came_with,
@@ -14,7 +15,7 @@ from voltutor.labs.common import (
     seen,
     shell,
 )
-from voltutor.labs.sweeping import PruneVolumes, RemoveDangling, RemoveOrphan
+from voltutor.labs.sweeping import ListDangling, PruneVolumes, RemoveDangling, RemoveOrphan
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import Bench, CreateVolume, Remove, RemoveVolume, Run
 from voltutor.text import _
@@ -44,7 +45,7 @@ def fields(bench: Bench) -> Mapping[str, str]:
 
 # 1: the container goes, the volumes stay
 
-TOOK_ALONG = Failed(_("`{web06}` is gone, and its anonymous volume with it: that was --volumes."))
+TOOK_ALONG = Failed(_("`{web06}` is gone, and its anonymous volume with it: that was --volumes."), stuck=True)
 BOTH_STAY = Passed(
     _("`{web06}` is gone. `{vol2}` is there, and so is the volume {orphan}, which now nobody uses.")
 )
@@ -99,7 +100,7 @@ RM_STEP = Step(
 
 LEFT_IT = Failed(_("`{web07}` is gone, but its anonymous volume is still there."))
 NAMED_TOO = Failed(
-    _("`{vol3}` is gone too. That wasn't `docker container rm`: it never takes a named volume.")
+    _("`{vol3}` is gone too. That wasn't `docker container rm`: it never takes a named volume."), stuck=True
 )
 NAMED_STAYS = Passed(_("`{web07}` and its anonymous volume are gone, and `{vol3}` is still there."))
 
@@ -119,7 +120,7 @@ RM_VOLUMES_STEP = Step(
     id="rm-volumes",
     title=_("Find the mistake: a container with its volumes"),
     goal=_(
-        "To remove a container together with its volumes, the source writes `docker container --volumes --force "
+        "To remove a container together with its volumes, the 2018 text writes `docker container --volumes --force "
         "web04`. Docker doesn't understand that. Put it right, and remove `{web07}` in this way; it has `{vol3}` at "
         "/volume and an anonymous volume at /cache."
     ),
@@ -134,7 +135,7 @@ RM_VOLUMES_STEP = Step(
     check=named_stays,
     hints=[
         _("`docker container` is followed by what is to be done with the container."),
-        _("The word that lacks is rm; --volumes and --force are its options."),
+        _("The missing word is rm; --volumes and --force are its options."),
     ],
     wrong={
         LEFT_IT: [Remove("web07")],
@@ -143,10 +144,11 @@ RM_VOLUMES_STEP = Step(
     image="lab",
     shows=("web07",),
     volumes=("vol3",),
+    quest=True,
     explanation=_(
-        "--volumes takes the anonymous volumes that came with the container, and only those. A named volume was "
-        "made by somebody who gave it a name, and it isn't for a container to decide about it. Look closely at the "
-        "source: after its line, the list of volumes still shows vol1, which web04 had. That is no accident, it is "
+        "--volumes takes the anonymous volumes that came with the container, and only those. A named volume was made "
+        "by somebody who gave it a name, and it isn't for a container to decide about it. Look closely at the 2018 "
+        "text: after its line, the list of volumes still shows vol1, which web04 had. That is no accident, it is "
         "this rule. An anonymous volume that another container uses stays, too."
     ),
     then_now=ThenNow(
@@ -177,7 +179,7 @@ VOLUME_RM_STEP = Step(
     id="volume-rm",
     title=_("Find the mistake: a volume by its name"),
     goal=_(
-        "The source says that `docker container rm -v volume_name` removes a container's volume. Try it with "
+        "The 2018 text says that `docker container rm -v volume_name` removes a container's volume. Try it with "
         "`{shelf}`, which `{holder}` has, though that was never started. Then remove `{shelf}` in the way that works."
     ),
     minutes=3,
@@ -191,7 +193,7 @@ VOLUME_RM_STEP = Step(
         answer=1,
     ),
     given=[CreateVolume("shelf"), HOLDER],
-    solution=[Remove("holder"), RemoveVolume("shelf")],
+    solution=[RemoveAsContainer("shelf"), Remove("holder"), RemoveVolume("shelf")],
     check=shelf_gone,
     hints=[
         _("`docker volume` has a rm of its own. What does it say about `{shelf}`?"),
@@ -201,11 +203,12 @@ VOLUME_RM_STEP = Step(
     image="lab",
     shows=("holder",),
     volumes=("shelf",),
+    quest=True,
     explanation=_(
         "`docker container rm` wants the name of a container, with -v as without. A volume is removed by `docker "
         "volume rm`, and only when no container has it: not a running one, not a stopped one, and not one that was "
-        "only created. The error names the containers that hold it. --force is no way "
-        "round that."
+        "only created. The error names the containers that hold it. With Docker --force is no way "
+        "round that; Podman's removes those containers too, so beware of it there."
     ),
     then_now=ThenNow(
         _("`docker container rm -v volume_name`"),
@@ -215,7 +218,9 @@ VOLUME_RM_STEP = Step(
 
 # 4: what dangles
 
-WORKER_TOOK_IT = Failed(_("`{worker}` is gone with its volume: this time the volume should stay behind."))
+WORKER_TOOK_IT = Failed(
+    _("`{worker}` is gone with its volume: this time the volume should stay behind."), stuck=True
+)
 NEVER_RUNS = Failed(_("`{never}` was started. Only create it."))
 NO_VOLUME = Failed(_("`{never}` has no anonymous volume at /data."))
 ONE_DANGLES = Passed(
@@ -248,8 +253,8 @@ DANGLING_STEP = Step(
     id="dangling",
     title=_("What is on the list of orphans"),
     goal=_(
-        "Start `{worker}` with an anonymous volume at /data. Create `{never}` with one at /data too, but don't start "
-        "it. Then remove `{worker}`, and list the dangling volumes."
+        "From `{image}`, start `{worker}` with an anonymous volume at /data, and create `{never}` with one at /data "
+        "too, but don't start it. Then remove `{worker}`, and list the dangling volumes."
     ),
     minutes=3,
     prediction=Choice(
@@ -257,7 +262,7 @@ DANGLING_STEP = Step(
         (_("`{worker}`'s"), _("`{never}`'s"), _("both")),
         answer=0,
     ),
-    solution=[WORKER, NEVER, Remove("worker")],
+    solution=[WORKER, NEVER, Remove("worker"), ListDangling()],
     check=one_dangles,
     hints=[
         _("`docker container create` and `run` take the same options."),
@@ -278,7 +283,7 @@ DANGLING_STEP = Step(
     ),
     then_now=ThenNow(
         _("`docker volume ls --quiet --filter dangling=true`"),
-        _("The same line. In the source's own listing vol1 is among them, a named volume."),
+        _("The same line. In the 2018 text's own listing vol1 is among them, a named volume."),
     ),
 )
 
@@ -286,8 +291,9 @@ DANGLING_STEP = Step(
 
 HALF = Failed(_("`{precious}` is gone, but the volume that `{batch}` left behind is still there."))
 SPARED = Failed(
-    _("The orphan is gone and `{precious}` is still there, so this wasn't the source's line. Try that.")
+    _("The orphan is gone and `{precious}` is still there, so this wasn't the 2018 text's line."), stuck=True
 )
+BUSY_GONE = Failed(_("`{busy}` and its volume should have been left alone, and are gone."), stuck=True)
 ALL_TAKEN = Passed(
     _("Every dangling volume is gone, `{precious}` and its file too. `{busy}` still has its own.")
 )
@@ -299,7 +305,7 @@ BUSY = Run("busy", "lab", (), (Mount("/data"),))
 
 def all_taken(bench: Bench) -> Verdict:
     """The orphan and the named one are gone; the one in use is there."""
-    seen(bench, "busy")
+    busy = seen(bench, "busy")
     precious = bench.volume("precious")
     if not removed(bench, "batch") or not came_with(bench, "batch"):
         return NotAttempted()
@@ -308,7 +314,10 @@ def all_taken(bench: Bench) -> Verdict:
     orphan_gone = all_gone(bench, "batch")
     if not orphan_gone:
         return NotAttempted() if precious else HALF.seen(**fields(bench))
-    return (SPARED if precious else ALL_TAKEN).seen(**fields(bench))
+    if precious:
+        return SPARED.seen(**fields(bench))
+    kept = busy and any(bench.engine.volume(name) for name in came_with(bench, "busy"))
+    return (ALL_TAKEN if kept else BUSY_GONE).seen(**fields(bench))
 
 
 ONE_LINE_STEP = Step(
@@ -316,7 +325,7 @@ ONE_LINE_STEP = Step(
     title=_("All of them in one line"),
     goal=_(
         "`{batch}` is gone and has left a volume. `{precious}` holds a thesis, and no container uses it just now. "
-        "`{busy}` runs with a volume. Remove all dangling volumes in one line, as the source does."
+        "`{busy}` runs with a volume. Remove all dangling volumes in one line, as the 2018 text does."
     ),
     minutes=3,
     prediction=Choice(
@@ -342,6 +351,7 @@ ONE_LINE_STEP = Step(
     wrong={
         HALF: [RemoveVolume("precious")],
         SPARED: [RemoveOrphan("batch")],
+        BUSY_GONE: [Remove("busy", volumes=True), RemoveDangling()],
     },
     image="lab",
     shows=("batch", "busy"),
@@ -361,7 +371,9 @@ ONE_LINE_STEP = Step(
 
 # 6: prune
 
-ARCHIVE_TOO = Failed(_("`{archive}` is gone too: prune alone doesn't take a volume with a name any longer."))
+ARCHIVE_TOO = Failed(
+    _("`{archive}` is gone too: prune alone doesn't take a volume with a name any longer."), stuck=True
+)
 ONLY_ANONYMOUS = Passed(
     _("The orphan of `{crawler}` is gone, `{archive}` is there: prune took what has no name.")
 )
@@ -409,10 +421,9 @@ PRUNE_STEP = Step(
     sweeps=True,
     explanation=_(
         "In 2018 prune warned that it would remove all local volumes not used by at least one container, and it did. "
-        "Since Docker 23 it takes only anonymous ones, unless --all is given. "
-        "The last line tells how much disk came free: here the 4 MiB of a page. In the source it says 0B, since vol1 "
-        "was empty. Which rule holds is decided by the API's version, so an old client on a new engine still prunes "
-        "in the old way."
+        "Since Docker 23 it takes only anonymous ones, unless --all is given. The last line tells how much disk came "
+        "free: here the 4 MiB of a page. In the 2018 text it says 0B, since vol1 was empty. Which rule holds is "
+        "decided by the API's version, so an old client that a new engine still answers prunes in the old way."
     ),
     then_now=ThenNow(
         _("“This will remove all local volumes not used by at least one container.”"),
@@ -422,7 +433,7 @@ PRUNE_STEP = Step(
 
 # 7: prune --all with a filter
 
-FINAL_TOO = Failed(_("`{final}` is gone too, though it bears the label keep."))
+FINAL_TOO = Failed(_("`{final}` is gone too, though it bears the label keep."), stuck=True)
 KEPT = Passed(_("`{draft}` is gone, and `{final}`, which bears the label keep, is there."))
 
 
@@ -466,7 +477,8 @@ PRUNE_ALL_STEP = Step(
     then_now=ThenNow(
         "",
         _(
-            "--all and its filters are of Docker 23 (API 1.42); by label, named volumes are taken only with --all."
+            "Filters by label are older; --all is of Docker 23 (API 1.42), and since then a named volume is taken "
+            "only with it."
         ),
     ),
 )
@@ -474,7 +486,7 @@ PRUNE_ALL_STEP = Step(
 # 8: look first
 
 STILL_THERE = Failed(_("`{salvage}` has the ledger. Now remove the orphan."))
-LOST = Failed(_("The orphan is gone, and the ledger isn't in `{salvage}`. Reset puts it back."))
+LOST = Failed(_("The orphan is gone, and the ledger isn't in `{salvage}`."), stuck=True)
 SAVED = Passed(_("The ledger is in `{salvage}`, and the orphan is gone: first the copy, then the removal."))
 
 MISLAID = Run("mislaid", "lab", (), (Mount("/data"),))

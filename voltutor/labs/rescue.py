@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
-from voltutor.labs.common import seen
+from voltutor.labs.common import RunOnOrphan, seen
 from voltutor.labs.sweeping import take
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import READ_ONLY, Bench, Command, Progress, Remove, Run
+from voltutor.session import READ_ONLY, Bench, Command, Progress, Remove, Run, has_anonymous_name
 from voltutor.text import _, tr
 
 PLACE = "/var/lib/ledger"
@@ -118,8 +118,8 @@ class Upgrade:
         bench.do(AUDITOR, LEDGER)
 
 
-def orphans(bench: Bench) -> list[str]:
-    """The volumes of the scene that no container has."""
+def scene_volumes(bench: Bench) -> list[str]:
+    """The volumes that the nights and the upgrade have made, and that are there yet."""
     nights = {bench.names(night.run.name) for night in NIGHTS} | {
         bench.names("ledger"),
         bench.names("auditor"),
@@ -128,10 +128,27 @@ def orphans(bench: Bench) -> list[str]:
     named = {bench.names(night.volume, "volume") for night in NIGHTS if night.volume}
     return sorted(
         volume.name
-        for volume in bench.engine.dangling_volumes()
+        for volume in bench.engine.volumes()
         if volume.name in anonymous
         or (volume.name in named and bench.ours("volume", volume.name, volume.labels))
     )
+
+
+def orphans(bench: Bench) -> list[str]:
+    """Those of them that no container has."""
+    dangling = {volume.name for volume in bench.engine.dangling_volumes()}
+    return [name for name in scene_volumes(bench) if name in dangling]
+
+
+def left_over(bench: Bench) -> list[str]:
+    """Those that neither the service nor the auditor has: orphans, and what somebody else holds by now."""
+    held = {
+        mount.name
+        for logical in ("ledger", "auditor")
+        if (view := bench.container(logical))
+        for mount in view.mounts
+    }
+    return [name for name in scene_volumes(bench) if name not in held]
 
 
 def _sum_of(bench: Bench, volume: str) -> str:
@@ -208,9 +225,7 @@ class Restore:
             yield take(bench, name)
 
 
-AUDITOR_GONE = Failed(
-    _("`{auditor}` or its evidence is gone. Nobody asked for that. Reset begins the night anew.")
-)
+AUDITOR_GONE = Failed(_("`{auditor}` or its evidence is gone. Nobody asked for that."), stuck=True)
 DOWN = Failed(_("`{ledger}` doesn't run."))
 NO_BOOK = Failed(_("`{ledger}` runs, and has no book at {place}."))
 IN_ITS_LAYER = Failed(_("The book lies in `{ledger}`'s own layer. The next upgrade would lose it again."))
@@ -218,9 +233,22 @@ NOT_THE_BOOK = Failed(_("`{ledger}` has a book, but not last night's: its checks
 SERVES_NOTHING = Failed(
     _("The book is back, and `{ledger}` doesn't serve it: nothing comes from its port 8080.")
 )
-LOST = Failed(_("No volume holds last night's book any longer: it was removed. Reset begins the night anew."))
+LOST = Failed(_("No volume holds last night's book any longer: it was removed."), stuck=True)
 ORPHANS_LEFT = Failed(_("The book is back. Volumes that nobody uses are still lying around: {n}."))
-RESCUED = Passed(_("The book is back to the byte, `{ledger}` runs on a volume, and no orphan is left."))
+HELD = Failed(
+    _(
+        "The book is back. Of the nights' volumes {n} are left over, held by containers that nobody needs: {holders}."
+    )
+)
+RESCUED = Passed(
+    _(
+        "The book is back to the byte, `{ledger}` runs on a volume, and no orphan is left. That volume has no name "
+        "of yours, though: the next upgrade will lose it in the same way."
+    )
+)
+RESCUED_BY_NAME = Passed(
+    _("The book is back to the byte, in a volume with a name, `{ledger}` runs on it, and no orphan is left.")
+)
 
 
 def rescued(bench: Bench) -> Verdict:
@@ -237,7 +265,7 @@ def rescued(bench: Bench) -> Verdict:
         left = orphans(bench)
         if len(left) >= len(NIGHTS):
             return NotAttempted()
-        there = any(_sum_of(bench, name) == checksum(bench) for name in left)
+        there = any(_sum_of(bench, name) == checksum(bench) for name in _places(bench))
         return (NO_BOOK if there else LOST).seen(**fields(bench))
     found = told.text.split()[0]
     if found != checksum(bench):
@@ -246,8 +274,27 @@ def rescued(bench: Bench) -> Verdict:
         return IN_ITS_LAYER.seen(**fields(bench))
     if bench.exec("ledger", "sh", "-c", ASK).text != found:
         return SERVES_NOTHING.seen(**fields(bench))
-    left = orphans(bench)
-    return (ORPHANS_LEFT if left else RESCUED).seen(**fields(bench), n=len(left))
+    if left := orphans(bench):
+        return ORPHANS_LEFT.seen(**fields(bench), n=len(left))
+    if left := left_over(bench):
+        holders = ", ".join(sorted({name for volume in left for name in _holders(bench, volume)}))
+        return HELD.seen(**fields(bench), n=len(left), holders=holders)
+    mount = ledger.mount(PLACE)
+    anonymous = mount is not None and has_anonymous_name(mount.name)
+    return (RESCUED if anonymous else RESCUED_BY_NAME).seen(**fields(bench))
+
+
+def _holders(bench: Bench, volume: str) -> list[str]:
+    """The containers that have a volume."""
+    views = (view for ref in bench.engine.containers() if (view := bench.engine.container(ref)))
+    return [view.name for view in views if volume in {mount.name for mount in view.mounts}]
+
+
+def _places(bench: Bench) -> list[str]:
+    """The volumes in which the book may be by now: the scene's, and on an engine that is the learner's alone any."""
+    if not bench.engine.info.private:
+        return scene_volumes(bench)
+    return sorted(volume.name for volume in bench.engine.volumes())
 
 
 QUEST = Step(
@@ -279,6 +326,10 @@ QUEST = Step(
         DOWN: [Remove("ledger")],
         NO_BOOK: [Restore("empty", tidy=False)],
         LOST: [Restore("empty")],
+        HELD: [
+            RunOnOrphan("witness", "lab", of="night-older"),
+            Restore(),
+        ],
         SERVES_NOTHING: [Restore(serving=False)],
         IN_ITS_LAYER: [Restore(mounted=False)],
         AUDITOR_GONE: [Remove("auditor", volumes=True)],

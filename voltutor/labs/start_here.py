@@ -40,8 +40,10 @@ A_LINE = Step(
     solution=[HELLO, LINE],
     check=written,
     hints=[
-        _("The command above is what Run does; you can type it in a terminal as well."),
-        _("`docker container run`, then `docker container exec`."),
+        _("The commands above are what Run does; you can type them in a terminal as well."),
+        _(
+            "`docker container run` makes a container and starts it; `docker container exec` runs a program in it."
+        ),
     ],
     shows=("hello",),
     explanation=_(
@@ -82,8 +84,8 @@ WHERE_IT_WENT = Step(
     solution=[Remove("hello")],
     check=gone,
     hints=[
+        _("Stopping isn't enough. What is the word for taking something away for good?"),
         _("`docker container rm` removes a container; one that runs goes by --force."),
-        _("`docker container rm --force {hello}`"),
     ],
     wrong={STILL_THERE: [Stop("hello")]},
     shows=("hello",),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from voltutor.diagrams import size_text
 from voltutor.images import DATA, MIB
-from voltutor.labs.common import has, shell
+from voltutor.labs.common import has, shell, unasked
 from voltutor.lessons import Choice, Failed, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.services import Backup, Deploy, Store, backup_path, look_at
-from voltutor.session import SIZED, Bench, Exec, Mount, OnHost, Remove, RemoveVolume, Run
+from voltutor.session import SIZED, Bench, Exec, Mount, OnHost, Remove, RemoveVolume, Run, Stop
 from voltutor.text import _, tr
 
 SIZE = 32 * MIB
@@ -111,6 +111,7 @@ A_PLACE = Step(
         NAMELESS: [Run("guestbook", "store")],
         SIZELESS: [Run("guestbook", "store", (), (Mount(DATA, "guestbook-data"),))],
         UNSIGNED: [Deploy("guestbook", SIZE)],
+        DOWN: [Deploy("guestbook", SIZE), Stop("guestbook")],
     },
     image="store",
     shows=("guestbook",),
@@ -175,10 +176,10 @@ ONE_INSTANCE = Step(
     solution=[TWIN, ask("till", "SET", "price", "3"), ask("twin", "SET", "price", "5")],
     check=quarrel,
     hints=[
-        _("Docker has nothing against it: --volume {tilldata}:{data}."),
-        _("`docker container exec {till} ask SET price 3`, and the same with 5 in `{twin}`."),
+        _("Docker has nothing against a volume that is mounted twice. By which name, and at which place?"),
+        _("--volume {tilldata}:{data} for `{twin}`, from `{store}`; then `ask SET price …` in each by exec."),
     ],
-    wrong={OWN_VOLUME: [Run("twin", "store")], AGREE: [TWIN]},
+    wrong={OWN_VOLUME: [Run("twin", "store")], AGREE: [TWIN], DOWN: [TWIN, Stop("twin")]},
     image="store",
     shows=("till", "twin"),
     explanation=_(
@@ -260,6 +261,7 @@ RECREATE = Step(
     ],
     wrong={
         NO_DIARY: [Remove("diary")],
+        DOWN: [Stop("diary")],
         NEW_BOOK: [Remove("diary"), Run("diary", "store")],
         DRAFT_TOO: [Remove("diary"), DIARY, shell("diary", "echo again > /root/draft")],
     },
@@ -366,6 +368,7 @@ BACKUP_STEP = Step(
         ),
     ],
     wrong={
+        DOWN: [Backup("album", "monday"), Stop("album")],
         NO_TAR: [OnHost("mkdir -p {files}/backups && echo no tar > {files}/backups/monday.tar")],
         NOT_THESE: [OnHost("mkdir -p {files}/backups && tar -cf {files}/backups/monday.tar -C /etc passwd")],
         OUTSIDE_TOO: [
@@ -462,6 +465,7 @@ RESTORE_STEP = Step(
     ],
     wrong={
         ALL_GONE: [Remove("vault", volumes=True), RemoveVolume("vault-data")],
+        DOWN: [Stop("vault")],
         BEGUN_EMPTY: [Remove("vault", volumes=True), RemoveVolume("vault-data"), Deploy("vault", SIZE)],
         ANOTHER: [
             Remove("vault", volumes=True),
@@ -505,9 +509,11 @@ def full(bench: Bench) -> Verdict:
     if asleep := _asleep(bench, jar):
         return asleep
     line = f"df -Pk {DATA} / | awk 'NR > 1 {{print $2, $4}}'"
-    (size, free), (_whole, rest) = (
-        row.split() for row in bench.exec("jar", "sh", "-c", line).text.splitlines()
-    )
+    told_sizes = bench.exec("jar", "sh", "-c", line)
+    rows = [row.split() for row in told_sizes.text.splitlines()]
+    if [len(row) for row in rows] != [2, 2]:  # it ended meanwhile
+        return unasked(told_sizes)
+    (size, free), (_whole, rest) = rows
     if int(free) > 64:
         return ROOM_LEFT.seen(**fields(bench), free=free)
     return FULL.seen(**fields(bench), size=size, rest=size_text(int(rest) * 1024))
@@ -535,12 +541,13 @@ LIMIT = Step(
     ],
     check=full,
     hints=[
-        _("--opt type=tmpfs --opt device=tmpfs --opt o=size=4m, as in lab 04."),
-        _("`dd if=/dev/zero of={data}/fill bs=64k` in `{jar}`."),
+        _("Which kind of volume has a size on every engine? You made one in lab 04."),
+        _("--opt type=tmpfs --opt device=tmpfs --opt o=size=4m; then dd in `{jar}`, until it fails."),
     ],
     needs=frozenset({SIZED}),
     wrong={
         UNLIMITED: [Deploy("jar", 4 * MIB)],
+        DOWN: [Deploy("jar", 4 * MIB, memory=True), Stop("jar")],
         ROOM_LEFT: [Deploy("jar", 4 * MIB, memory=True)],
     },
     image="store",

@@ -36,6 +36,19 @@ def own_dangling(bench: Bench) -> list[VolumeView]:
 
 
 @dataclass(frozen=True)
+class ListDangling:
+    """`docker volume ls --quiet --filter dangling=true`: what no container has."""
+
+    def argv(self, bench: Bench) -> list[str]:
+        """The line."""
+        return list(DANGLING)
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """List them, a name a line."""
+        yield Progress("\n".join(volume.name for volume in bench.engine.dangling_volumes()))
+
+
+@dataclass(frozen=True)
 class RemoveDangling:
     """Every volume that no container uses is removed, named ones too, in one line. On an engine that is not the
     learner's alone the line names the session's own, one by one."""

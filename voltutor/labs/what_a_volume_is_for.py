@@ -6,19 +6,35 @@ from collections.abc import Mapping
 
 from voltutor.labs.common import bound, has, seen, shell
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
-from voltutor.session import HOST_PATHS, Bench, Bind, Commit, Mount, Remove, Run, Start, Stop, moment
+from voltutor.session import (
+    HOST_PATHS,
+    Bench,
+    Bind,
+    Commit,
+    CopyOut,
+    Mount,
+    OnHost,
+    Remove,
+    Restart,
+    Run,
+    Start,
+    Stop,
+    moment,
+)
 from voltutor.text import _
 
 
 def fields(bench: Bench) -> Mapping[str, str]:
     """The names that the texts use."""
-    containers = ("box", "first", "second", "mixed", "after", "writer", "reader", "inside")
+    containers = ("box", "first", "second", "mixed", "after", "writer", "reader", "inside", "locker")
     return {
         **{logical: bench.names(logical) for logical in containers},
         "snapshot": bench.names("snapshot", "image"),
         "common": bench.names("common", "volume"),
         "image": bench.image("lab"),
         "folder": str(bench.files / "meeting"),
+        "desk": str(bench.files / "desk"),
+        "taken": str(bench.files / "taken"),
     }
 
 
@@ -62,19 +78,21 @@ def kept(bench: Bench) -> Verdict:
 STOP_AND_START = Step(
     id="stop-and-start",
     title=_("Stopping keeps"),
-    goal=_("In `{box}`, write something to /note. Then stop the container, and start it again."),
+    goal=_("In `{box}`, write something to /note. Then stop the container, start it again, and restart it."),
     minutes=2,
     prediction=Choice(
-        _("What will /note hold after a stop and a start?"),
+        _("What will /note hold after a stop, a start and a restart?"),
         (_("nothing: the file is gone"), _("an empty file"), _("what was written")),
         answer=2,
     ),
     given=[BOX],
-    solution=[NOTE, Stop("box"), Start("box")],
+    solution=[NOTE, Stop("box"), Start("box"), Restart("box")],
     check=kept,
     hints=[
-        _("Three commands: one that runs a shell in the container, one that stops it, one that starts it."),
-        _("`docker container exec`, `docker container stop`, `docker container start`."),
+        _(
+            "Four commands: one that runs a shell in the container, and one each that stops, starts and restarts it."
+        ),
+        _("`docker container exec`, then `stop`, `start` and `restart`."),
     ],
     wrong={
         NOT_STOPPED: [NOTE],
@@ -85,10 +103,10 @@ STOP_AND_START = Step(
     image="lab",
     shows=("box",),
     explanation=_(
-        "A stopped container isn't gone. Its processes have ended; its layer lies on the disk as before, and "
-        "`docker container start` runs its command on the same layer again. So does `docker restart`. When people "
-        "say that restarting a container loses its data, they mean that it was removed and made anew, as an "
-        "orchestrator does it: that is the next step."
+        "A stopped container isn't gone. Its processes have ended; its layer lies on the disk as before, and `docker "
+        "container start` runs its command on the same layer again. `docker container restart` is both in one, and "
+        "keeps it too. When people say that restarting a container loses its data, they mean that it was removed and "
+        "made anew, as an orchestrator does it: that is the next step."
     ),
     then_now=ThenNow(
         _("Stopping and restarting leaves data alone; elsewhere the same text says that a restart loses it."),
@@ -100,7 +118,13 @@ STOP_AND_START = Step(
 
 STILL_THERE = Failed(_("`{first}` is still there, and its layer with it."))
 NO_SECOND = Failed(_("`{first}` is gone. Start `{second}` from the same image, and look for /note."))
-WRITTEN_ANEW = Failed(_("`{second}` has a /note, but it was written there: `{first}`'s is nowhere."))
+WRITTEN_ANEW = Failed(
+    _(
+        "`{second}` has a /note, but it was written there: `{first}`'s is nowhere. Remove `{second}`, and start it "
+        "anew."
+    )
+)
+OTHER_ORIGIN = Failed(_("`{second}` was not made from `{image}`, as `{first}` was."))
 LOST = Passed(
     _("`{first}` is gone, and `{second}`, from the same image, has no /note: it lay in the layer that went.")
 )
@@ -118,13 +142,18 @@ def lost(bench: Bench) -> Verdict:
         return NotAttempted()
     if second is None or not second.running:
         return NO_SECOND.seen(**fields(bench))
+    image = bench.engine.image(bench.image("lab"))
+    if image is None or second.image_id != image.id:
+        return OTHER_ORIGIN.seen(**fields(bench))
     return (WRITTEN_ANEW if has(bench, "second", "/note") else LOST).seen(**fields(bench))
 
 
 REMOVING = Step(
     id="remove-loses",
     title=_("Removing loses"),
-    goal=_("`{first}` has a /note. Remove it, start `{second}` from the same image, and look for the note."),
+    goal=_(
+        "`{first}` has a /note. Remove it, start `{second}` from the same image, `{image}`, and look for the note."
+    ),
     minutes=2,
     prediction=Choice(
         _("Where will the note be?"),
@@ -142,6 +171,7 @@ REMOVING = Step(
         STILL_THERE: [SECOND],
         NO_SECOND: [Remove("first")],
         WRITTEN_ANEW: [Remove("first"), SECOND, shell("second", "hostname > /note")],
+        OTHER_ORIGIN: [Remove("first"), Run("second", "redis-server")],
     },
     image="lab",
     shows=("first", "second"),
@@ -156,7 +186,78 @@ REMOVING = Step(
     ),
 )
 
-# 3: commit
+# 3: reaching in
+
+NOT_THAT_NOTE = Failed(_("There is a `{taken}/note`, but it isn't the one that `{locker}` has."))
+NOTE_GONE = Failed(_("`{locker}` has no /note any longer, so nothing can be compared with it."), stuck=True)
+TAKEN_OUT = Passed(
+    _(
+        "`{taken}/note` is a copy of {size} bytes. To change /note in `{locker}` you would have to copy it back."
+    )
+)
+
+LOCKER = Run("locker", "lab")
+LOCKER_NOTE = shell("locker", "cat /proc/sys/kernel/random/uuid > /note")
+
+
+def taken_out(bench: Bench) -> Verdict:
+    """A copy of the container's file on the host."""
+    locker, copy = bench.container("locker"), bench.files / "taken" / "note"
+    if locker is None or not locker.running or not copy.is_file():
+        return NotAttempted()
+    there = bench.exec("locker", "cat", "/note")
+    if there.code != 0:
+        return NOTE_GONE.seen(**fields(bench))
+    if there.out != copy.read_bytes():
+        return NOT_THAT_NOTE.seen(**fields(bench))
+    return TAKEN_OUT.seen(**fields(bench), size=len(there.out))
+
+
+REACHING_IN = Step(
+    id="reach-in",
+    title=_("The host and the layer"),
+    goal=_("`{locker}` has a /note in its layer. Bring it to the host, into `{taken}`."),
+    minutes=2,
+    prediction=Choice(
+        _("Where on the host's disk does /note of `{locker}` lie?"),
+        (
+            _("at /note"),
+            _("in a folder of the engine's, which is not for others"),
+            _("nowhere, it is in memory"),
+        ),
+        answer=1,
+    ),
+    given=[LOCKER, LOCKER_NOTE],
+    solution=[CopyOut("locker", "/note", "taken")],
+    check=taken_out,
+    hints=[
+        _(
+            "Nothing on the host leads there by name, so Docker has to fetch it. It has a command that copies."
+        ),
+        _(
+            "`docker container cp` takes a container and a path, with a colon between, and a folder of the host."
+        ),
+    ],
+    wrong={
+        NOT_THAT_NOTE: [OnHost("echo mine > {files}/taken/note")],
+        NOTE_GONE: [CopyOut("locker", "/note", "taken"), shell("locker", "rm /note")],
+    },
+    files={"taken": None},
+    image="lab",
+    shows=("locker",),
+    explanation=_(
+        "A layer is the engine's own affair. Its files lie somewhere under the engine's data root, on Docker Desktop "
+        "in another machine, and writing there under a running container is asking for trouble. `docker container "
+        "cp` brings a copy out, or in, and each further change takes another copy. A program on the host that is to "
+        "work on a container's files needs a directory that both can see."
+    ),
+    then_now=ThenNow(
+        _("The host can't easily get at what lies in a container."),
+        _("The same: by `docker container cp` or exec, file by file."),
+    ),
+)
+
+# 4: commit
 
 NO_AFTER = Failed(_("`{snapshot}` is made. Start `{after}` from it, and look for both files."))
 OTHER_IMAGE = Failed(_("`{after}` was not made from `{snapshot}`."))
@@ -229,10 +330,12 @@ COMMITTING = Step(
     ),
 )
 
-# 4: sharing
+# 5: sharing
 
 ONE_ONLY = Failed(_("It takes both, `{writer}` and `{reader}`, running."))
-NOT_SHARED = Failed(_("`{writer}` and `{reader}` have no volume in common at /shared."))
+NOT_SHARED = Failed(
+    _("`{writer}` and `{reader}` have no volume in common at /shared: what one writes the other doesn't see.")
+)
 NOT_COMMON = Failed(_("They share a volume at /shared, but it is {name} and not `{common}`."))
 NOTHING_WRITTEN = Failed(_("They share the volume `{common}`; now let `{writer}` write to /shared/note."))
 SHARED = Passed(
@@ -264,8 +367,8 @@ SHARING = Step(
     id="share",
     title=_("Two containers, one directory"),
     goal=_(
-        "Start `{writer}` and `{reader}` so that both have the volume `{common}` at /shared. Let `{writer}` write to "
-        "/shared/note, and `{reader}` read it."
+        "Start `{writer}` and `{reader}` from `{image}` so that both have the volume `{common}` at /shared. Let "
+        "`{writer}` write to /shared/note, and `{reader}` read it."
     ),
     minutes=3,
     prediction=Choice(
@@ -302,7 +405,7 @@ SHARING = Step(
     ),
 )
 
-# 5: past the stack
+# 6: past the stack
 
 NOT_BOUND = Failed(_("`{inside}` doesn't run with `{folder}` at /meeting."))
 NO_FILE = Failed(_("`{inside}` has the host's folder at /meeting; now write a note to it, from inside."))
@@ -313,12 +416,21 @@ ONE_FILE = Passed(
 )
 TWO_KERNELS = Passed(
     _(
-        "The host sees what the container wrote. The inode numbers differ, {inside_inode} and {inode}: this "
-        "engine runs on a kernel of its own, which shares the folder with the host."
+        "The host sees what the container wrote. The inode numbers differ, {inside_inode} and {inode}: something "
+        "between the two, such as a virtual machine's kernel, shares the folder with the host under numbers of its "
+        "own."
     )
 )
+NO_LINE = Passed(
+    _(
+        "One file, seen twice: inode {inode} in the container and on the host. This engine redirects paths instead "
+        "of mounting, so the kernel has no line for it."
+    )
+)
+NO_SECOND_FOLDER = Failed(_("`{inside}` has one folder of the host's. Give it `{desk}` at /desk as well."))
 
-INSIDE = Run("inside", "lab", (), (Bind("meeting", "/meeting"),))
+MEETING, DESK = Bind("meeting", "/meeting"), Bind("desk", "/desk")
+INSIDE = Run("inside", "lab", (), (MEETING, DESK))
 
 
 def met(bench: Bench) -> Verdict:
@@ -328,13 +440,15 @@ def met(bench: Bench) -> Verdict:
         return NotAttempted()
     if not bound(inside, "/meeting", bench.files / "meeting") or not inside.running:
         return NOT_BOUND.seen(**fields(bench))
+    if not bound(inside, "/desk", bench.files / "desk"):
+        return NO_SECOND_FOLDER.seen(**fields(bench))
     note = bench.files / "meeting" / "note"
     number = bench.exec("inside", "stat", "-c", "%i", "/meeting/note").text
     if not note.exists() or not number:
         return NO_FILE.seen(**fields(bench))
     line = bench.exec("inside", "grep", " /meeting ", "/proc/self/mountinfo").text
     outside = str(note.stat().st_ino)
-    words = ONE_FILE if number == outside else TWO_KERNELS
+    words = TWO_KERNELS if number != outside else ONE_FILE if line else NO_LINE
     return words.seen(**fields(bench), inode=outside, inside_inode=number, line=line)
 
 
@@ -342,7 +456,8 @@ PAST_THE_STACK = Step(
     id="past-the-stack",
     title=_("Past the stack of layers"),
     goal=_(
-        "Start `{inside}` with the host's folder `{folder}` at /meeting, and write /meeting/note from inside."
+        "Start `{inside}` from `{image}` with two folders of the host, `{folder}` at /meeting and `{desk}` at /desk. "
+        "Then write /meeting/note from inside."
     ),
     minutes=3,
     prediction=Choice(
@@ -354,18 +469,22 @@ PAST_THE_STACK = Step(
     needs=frozenset({HOST_PATHS}),
     check=met,
     hints=[
-        _("--volume takes a path of the host before the colon as well."),
+        _("--volume takes a path of the host before the colon as well, and may be given more than once."),
         _("Compare `stat` on the host and in the container, and look for /meeting in /proc/self/mountinfo."),
     ],
-    wrong={NOT_BOUND: [Run("inside", "lab")], NO_FILE: [INSIDE]},
-    files={"meeting": None},
+    wrong={
+        NOT_BOUND: [Run("inside", "lab")],
+        NO_SECOND_FOLDER: [Run("inside", "lab", (), (MEETING,))],
+        NO_FILE: [INSIDE],
+    },
+    files={"meeting": None, "desk": None},
     image="lab",
     shows=("inside",),
     explanation=_(
         "A volume, of whatever kind, is a directory that is bound to a place in the container, past the stack of "
         "layers. The path through overlayfs is not taken at all: the kernel goes straight to the file system below, "
-        "which is why copy-up has no say here. One container may have several of them. Everything that follows in "
-        "these labs are ways to say which directory that is."
+        "which is why copy-up has no say here. One container may have several of them, as this one has two. "
+        "Everything that follows in these labs is a way to say which directory that is."
     ),
     then_now=ThenNow(
         _(
@@ -378,6 +497,6 @@ PAST_THE_STACK = Step(
 WHAT_A_VOLUME_IS_FOR = Lab(
     id="02-what-a-volume-is-for",
     title=_("What a volume is for"),
-    steps=(STOP_AND_START, REMOVING, COMMITTING, SHARING, PAST_THE_STACK),
+    steps=(STOP_AND_START, REMOVING, REACHING_IN, COMMITTING, SHARING, PAST_THE_STACK),
     fields=fields,
 )

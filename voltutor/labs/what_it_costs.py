@@ -112,7 +112,10 @@ READS = _step(
         _(
             "COW must lower the efficiency of every kind of access: adding, deleting, changing and looking up."
         ),
-        _("Not of looking up: overlayfs hands reads to the file, and both places read at one speed."),
+        _(
+            "Not of reading: overlayfs hands reads to the file itself. What a name leads to is looked for in the "
+            "layers once, and then remembered."
+        ),
     ),
     budget=30,
 )
@@ -130,7 +133,7 @@ FIRST_WRITES = _step(
         _("In the volume the write needs no copy: how long does one block take to reach the disk?"),
     ],
     explanation=_(
-        "One of the largest ratios of this lab, and the one that the source speaks of. It is paid once per "
+        "One of the largest ratios of this lab, and the one that the 2018 text speaks of. It is paid once per "
         "file, when it is opened for writing. It grows with the file where the file system can't clone, and hardly "
         "at all where it can: the same software, another answer."
     ),
@@ -151,9 +154,10 @@ SECOND_WRITES = _step(
         _("The layer has its own copy now. What is left to do for a write?"),
     ],
     explanation=_(
-        "After the copy-up the file lies in the container's own layer, and that is a directory on the same file "
-        "system as the volume. A write goes straight to it. So the price of the last card is an entrance fee, not a "
-        "rent: a service that writes for hours to files that are there already pays it in its first second."
+        "After the copy-up the file lies in the container's own layer, and that is a directory on an ordinary file "
+        "system, mostly the one that holds the volumes too. A write goes straight to it. So the price of the last "
+        "card is an entrance fee, not a rent: a service that writes for hours to files that are there already pays "
+        "it in its first second."
     ),
     then_now=ThenNow(
         "",
@@ -172,8 +176,8 @@ STEADY_STATE = _step(
         _("One more function call into overlayfs for each write: some microseconds of a hundred."),
     ],
     explanation=_(
-        "Each write passes through overlayfs on its way to the same file system. That costs a few microseconds. On a "
-        "disk that takes a hundred for a write it is a difference of a few percent, which takes dozens of pairs to "
+        "Each write passes through overlayfs on its way to the file system below. That costs a few microseconds. On "
+        "a disk that takes a hundred for a write it is a difference of a few percent, which takes dozens of pairs to "
         "show at all: look at how far the dots of single pairs lie apart. Claims of a few percent from one run of "
         "each are worth nothing."
     ),
@@ -190,13 +194,15 @@ SYNCS = _step(
     question=_("How many times as long does an fsync take in the layer as in a volume?"),
     hints=[
         _("What does fsync wait for, and is it another disk?"),
-        _("Layer and volume lie on the same file system here, and on the same device."),
+        _(
+            "Where does the engine keep its layers, and where its volumes? Mostly under one data root, on one disk."
+        ),
     ],
     explanation=_(
-        "An fsync waits for the device. Layer and volume share it, so both wait alike. What differs from machine to "
-        "machine is the device: one with a write cache answers within microseconds, one without takes milliseconds. "
-        "The circumstances of the result tell which yours says it is. A volume makes no disk faster; only a volume "
-        "on another disk, or a tmpfs, does."
+        "An fsync waits for the device. Where layer and volume share it, which is the rule, both wait alike. What "
+        "differs from machine to machine is the device: one with a write cache answers within microseconds, one "
+        "without takes milliseconds. The circumstances of the result tell which yours says it is. A volume makes no "
+        "disk faster; only a volume on another disk, or a tmpfs, does."
     ),
     then_now=ThenNow(
         _("Redis or MySQL in a container suffer in performance, and a volume is the way out."),
@@ -235,9 +241,10 @@ CHOWN = _step(
         _("It can't be changed there, so the file is copied for the sake of its owner."),
     ],
     explanation=_(
-        "A change of metadata copies up too, data and all. That is why a `RUN chown -R` in a Dockerfile doubles what "
-        "it touches, and why an entry script that runs it at each start is slow in a fresh container. `COPY --chown` "
-        "sets the owner when the layer is made. Kernels can copy metadata alone (metacopy); Docker leaves that off."
+        "A change of metadata copies up too, with Docker data and all. That is why a `RUN chown -R` in a Dockerfile "
+        "doubles what it touches, and why an entry script that runs it at each start is slow in a fresh container. "
+        "`COPY --chown` sets the owner when the layer is made. Kernels can copy metadata alone (metacopy); Docker "
+        "leaves that off."
     ),
     then_now=ThenNow(
         "",
@@ -277,10 +284,10 @@ NEW_FILES = _step(
         _("Nothing. It creates the file in the upper directory."),
     ],
     explanation=_(
-        "A new file has nothing below it, so nothing is copied; it is created in the upper directory, on the same "
-        "file system as the volume. Rounds of such work drift, though: the file system gets slower or faster as its "
-        "journal fills. That is why pairs run side by side and in random order, and why the card would rather make "
-        "no claim than a wrong one."
+        "A new file has nothing below it, so nothing is copied; it is created in the upper directory, on an ordinary "
+        "file system as in the volume. Rounds of such work drift, though: the file system gets slower or faster as "
+        "its journal fills. That is why pairs run side by side and in random order, and why the card would rather "
+        "make no claim than a wrong one."
     ),
     then_now=ThenNow(
         _("Writing in the read-write layer is slow."),
@@ -302,7 +309,7 @@ REDIS_SETS = _step(
         _("An append to a log, then an fsync; the log was created when the server started."),
     ],
     explanation=_(
-        "The claim of the source, put to the test with the very program that it names. In steady state Redis "
+        "The claim of the 2018 text, put to the test with the very program that it names. In steady state Redis "
         "appends to a file of its own and syncs it, and that costs the same in both places."
     ),
     then_now=ThenNow(

@@ -20,7 +20,9 @@ class FieldSeen:
 
 _TYPES = {
     "bind": _("A file or folder that was on the host before, and is the same one in the container."),
-    "volume": _("A folder that the engine keeps; it was made for being mounted, and outlives the container."),
+    "volume": _(
+        "A folder that the engine keeps; it is removed on its own, or as an anonymous one by rm -v or --rm."
+    ),
     "tmpfs": _("A file system in memory, this container's alone; it is gone when the container stops."),
 }
 _ANONYMOUS = _("Nobody gave a name, so the engine made one of 64 hexadecimal digits.")
@@ -31,16 +33,20 @@ _SOURCES = {
     "volume": _("Where the engine keeps the content, on its own machine. Use the name, not this path."),
     "tmpfs": _("Nothing on any disk."),
 }
-_DESTINATION = _(
-    "The place in the container; what the image has there is hidden, or was copied into a new volume."
-)
+_DESTINATIONS = {
+    "volume": _(
+        "The place in the container. What the image has there is hidden, or was copied into the volume when that "
+        "was new and empty."
+    ),
+}
+_OTHER_DESTINATION = _("The place in the container. What the image has there is hidden, and never copied.")
 _DRIVERS = {
     "local": _("The engine itself keeps it, on its own disk."),
     "": _("Only volumes have a driver."),
 }
 _OTHER_DRIVER = _("A plugin keeps it; it may lie on another machine.")
 _MODES = {
-    "": _("Nothing stood behind a second colon."),
+    "": _("No mode was given."),
     "ro": _("It was asked for read-only."),
     "rw": _("It was asked for writable, as it is without a word."),
     "z": _(
@@ -51,6 +57,8 @@ _MODES = {
     "nocopy": _("The volume was not to be filled from the image."),
 }
 _OTHER_MODE = _("What stood behind the second colon, word for word.")
+_OTHER_TYPE = _("A kind of mount that this kit has no sentence for; see `docker container run --help`.")
+_OTHER_SOURCE = _("What is mounted, as the engine names it.")
 _RW = {
     True: _("The container may write here."),
     False: _("Writing fails here with “Read-only file system”, for root too."),
@@ -75,10 +83,10 @@ def in_words(mount: MountView) -> tuple[FieldSeen, ...]:
     name = mount.name or ""
     named = _NO_NAME if not name else _ANONYMOUS if has_anonymous_name(name) else _NAMED
     rows = (
-        ("Type", mount.type, _TYPES.get(mount.type, _OTHER_MODE)),
+        ("Type", mount.type, _TYPES.get(mount.type, _OTHER_TYPE)),
         ("Name", name, named),
-        ("Source", mount.source, _SOURCES.get(mount.type, _OTHER_MODE)),
-        ("Destination", mount.target, _DESTINATION),
+        ("Source", mount.source, _SOURCES.get(mount.type, _OTHER_SOURCE)),
+        ("Destination", mount.target, _DESTINATIONS.get(mount.type, _OTHER_DESTINATION)),
         ("Driver", mount.driver, _DRIVERS.get(mount.driver, _OTHER_DRIVER)),
         ("Mode", mount.mode, _MODES.get(mount.mode, _OTHER_MODE)),
         ("RW", str(mount.read_write).lower(), _RW[mount.read_write]),

@@ -18,6 +18,8 @@ from voltutor.engine import ContainerView, MountView
 from voltutor.session import Bench, has_anonymous_name
 from voltutor.text import _, tr
 
+IN_MEMORY = _("in memory, for {place}")
+
 
 def picture(bench: Bench, image: str, containers: Sequence[str] = ()) -> StackScene | None:
     """A lab image's layers with the containers of these logical names that exist; None while the image is
@@ -60,7 +62,8 @@ def mount_picture(bench: Bench, containers: Sequence[str], volumes: Sequence[str
     """
     shown = [view for logical in containers if (view := bench.container(logical))]
     boxes = tuple(
-        ContainerMounts(view.name, _state(view), tuple(map(_mounted, view.mounts))) for view in shown
+        ContainerMounts(view.name, _state(view), (*map(_mounted, view.mounts), *_in_memory(view)))
+        for view in shown
     )
     used = {mount.name for view in shown for mount in view.mounts}
     named = [one.name for logical in volumes if (one := bench.volume(logical)) and one.name not in used]
@@ -77,6 +80,13 @@ def _state(view: ContainerView) -> str:
     return "running" if view.running else "stopped" if view.started else "created"
 
 
+def _in_memory(view: ContainerView) -> list[MountedAt]:
+    """What `--tmpfs` mounted: each is this container's alone, so its place is its name."""
+    listed = {mount.target for mount in view.mounts}
+    places = (place for place in view.tmpfs if place not in listed)
+    return [MountedAt(place, Storage("tmpfs", tr(IN_MEMORY, place=place))) for place in places]
+
+
 def _mounted(mount: MountView) -> MountedAt:
     named = mount.name or ""
     kind = (
@@ -86,4 +96,5 @@ def _mounted(mount: MountView) -> MountedAt:
         if has_anonymous_name(named)
         else "volume"
     )
-    return MountedAt(mount.target, Storage(kind, named or mount.source), mount.read_write)
+    behind = named or mount.source or tr(IN_MEMORY, place=mount.target)
+    return MountedAt(mount.target, Storage(kind, behind), mount.read_write)

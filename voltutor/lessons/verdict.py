@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 
 from voltutor.text import _, tr
 
+RESET = _("Reset sets it up again.")
+
 
 @dataclass(frozen=True)
 class _Verdict:
@@ -39,10 +41,19 @@ class Passed(_Verdict):
 
 @dataclass(frozen=True)
 class Failed(_Verdict):
-    """Something was done, and it is not that; the text is the reason."""
+    """Something was done, and it is not that; the text is the reason. From a `stuck` one nothing that a learner does
+    leads on: the text says that a reset does."""
+
+    stuck: bool = field(default=False, compare=False)
 
     word = _("not yet")
     kind = "failed"
+
+    @property
+    def text(self) -> str:
+        """The sentence that a learner reads, translated, and the way on where there is only one."""
+        said = super().text
+        return f"{said} {tr(RESET)}" if self.stuck else said
 
 
 @dataclass(frozen=True)

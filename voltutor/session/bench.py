@@ -229,6 +229,7 @@ class Bench:
             tmpfs=dict.fromkeys(command.tmpfs, ""),
             network=None if command.publish else "none",
             ports=command.publish,
+            address=command.address,
         )
         made = self._start(spec, command.start)
         self.session.journal.meet("container", spec.name)

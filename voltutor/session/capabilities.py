@@ -122,11 +122,13 @@ def _copy_on_write(bench: Bench) -> Capability:
     # A container's root is a mount of its own kind where layers are stacked by the kernel, and a plain folder's
     # file system where they are copied (Docker's vfs driver; this kit's own engine over PRoot).
     driver = bench.engine.info.driver
-    if driver == "vfs":
-        return Capability(
-            COPIES_UP, False, tr(_("the storage driver {driver} copies whole images"), driver=driver)
-        )
-    return Capability(COPIES_UP, True, tr(_("the storage driver is {driver}"), driver=driver))
+    if "overlay" in driver or driver in ("aufs", "stargz"):
+        return Capability(COPIES_UP, True, tr(_("the storage driver is {driver}"), driver=driver))
+    if driver in ("vfs", "native"):
+        text = _("the storage driver {driver} copies whole images")
+    else:  # btrfs, zfs and devicemapper share blocks, and have neither copy-up nor whiteouts
+        text = _("the storage driver {driver} shares blocks, not files: it copies no file up")
+    return Capability(COPIES_UP, False, tr(text, driver=driver))
 
 
 def _read_only(bench: Bench) -> Capability:
@@ -174,8 +176,8 @@ def _devices(bench: Bench) -> Capability:
             bench.scratch("lab", (), [Mount("/probe", volume)]) as container,
         ):
             tried = bench.engine.run(container, ["touch", "/probe/x"])
-    except Refused as error:  # it can't mount what others can
-        return Capability(DEVICES, False, error.what)
+    except Refused:  # it can't mount what others can
+        return Capability(DEVICES, False, tr(_("mounting a block device takes a Docker that runs as root")))
     finally:
         if device := devices.device_of(file):
             devices.detach(device)

@@ -3,11 +3,13 @@ same thing but for our labels."""
 
 from __future__ import annotations
 
+import io
 import shlex
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from voltutor.engine import Mount
@@ -16,6 +18,8 @@ from voltutor.results import Result
 from voltutor.session import devices
 from voltutor.session.names import NameTaken
 from voltutor.text import _
+
+LOOPBACK = "127.0.0.1"
 
 if TYPE_CHECKING:
     from voltutor.session.bench import Bench
@@ -47,8 +51,8 @@ class Command(Protocol):
 class Run:
     """`docker container run --detach`, or `docker container create` where it is not to start. `image` is a lab
     image's key, or "=" and a logical name; `name`, `volumes_from` and the sources of mounts are logical names.
-    Without a network, which takes its time to set up, unless ports are to be published: on this machine's loopback
-    only, and the engine chooses which."""
+    Without a network, which takes its time to set up, unless ports are to be published: on this machine's loopback,
+    or at `address`, and the engine chooses which."""
 
     name: str
     image: str
@@ -59,6 +63,7 @@ class Run:
     start: bool = True
     tmpfs: tuple[str, ...] = ()
     publish: tuple[int, ...] = ()
+    address: str = LOOPBACK
 
     def argv(self, bench: Bench) -> list[str]:
         """`docker container run --detach --network none [--rm] --name NAME [--volume …] IMAGE [COMMAND…]`, or
@@ -67,7 +72,7 @@ class Run:
         flags = [word for mount in self.volumes for word in bench.mount(mount).words]
         flags += [word for ref in self.volumes_from for word in ("--volumes-from", bench.sharer(ref))]
         flags += [word for target in self.tmpfs for word in ("--tmpfs", target)]
-        ports = [word for port in self.publish for word in ("--publish", f"127.0.0.1::{port}")]
+        ports = [word for port in self.publish for word in ("--publish", f"{self.address}::{port}")]
         return [
             *(*words, *(ports or ["--network", "none"]), *(["--rm"] if self.remove else [])),
             *("--name", bench.names(self.name), *flags, bench.image(self.image), *self.command),
@@ -281,6 +286,39 @@ class Exec:
 
 
 @dataclass(frozen=True)
+class CopyOut:
+    """`docker container cp`: a file of a container's, running or not, into a folder of this session's on the host."""
+
+    name: str
+    path: str
+    folder: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container cp NAME:PATH FOLDER`."""
+        return [
+            *("docker", "container", "cp"),
+            f"{bench.names(self.name)}:{self.path}",
+            str(bench.files / self.folder),
+        ]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Copy it.
+
+        Raises:
+            NotFound: the container has no such path.
+            VoltutorError: it is no file.
+        """
+        packed = b"".join(bench.engine.archive(bench.names(self.name), self.path))
+        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+            member = tar.next()
+            file = tar.extractfile(member) if member and member.isfile() else None
+            if file is None:
+                raise VoltutorError(_("{path} is no file."), _("Name a file to copy."), path=self.path)
+            (bench.files / self.folder / PurePosixPath(self.path).name).write_bytes(file.read())
+        yield Progress()
+
+
+@dataclass(frozen=True)
 class Stop:
     """`docker container stop`."""
 
@@ -326,6 +364,41 @@ class Start:
         """Start it."""
         bench.engine.start(bench.names(self.name))
         yield Progress(bench.names(self.name))
+
+
+@dataclass(frozen=True)
+class Restart:
+    """`docker container restart`."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker container restart NAME`."""
+        return ["docker", "container", "restart", bench.names(self.name)]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Stop and start it."""
+        bench.engine.restart(bench.names(self.name))
+        yield Progress(bench.names(self.name))
+
+
+@dataclass(frozen=True)
+class InspectVolume:
+    """`docker volume inspect`."""
+
+    name: str
+
+    def argv(self, bench: Bench) -> list[str]:
+        """`docker volume inspect NAME`."""
+        return ["docker", "volume", "inspect", bench.names(self.name, "volume")]
+
+    def perform(self, bench: Bench) -> Iterator[Progress]:
+        """Look at it; the fields that docker shows are the progress, as JSON.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        yield Progress(bench.engine.inspect_volume(bench.names(self.name, "volume")))
 
 
 @dataclass(frozen=True)
@@ -381,15 +454,18 @@ __all__ = [
     "Bind",
     "Command",
     "Commit",
+    "CopyOut",
     "CreateVolume",
     "DeviceVolume",
     "Exec",
+    "InspectVolume",
     "Kill",
     "Mount",
     "OnHost",
     "Progress",
     "Remove",
     "RemoveVolume",
+    "Restart",
     "Run",
     "Start",
     "Stop",

@@ -418,8 +418,9 @@ class Controller:
         waits = step.prediction is not None and not state.guessed
         names = _Names(state.names)
         there = self.workplace.bench is not None and not state.gone
-        # A quest shows its lines only after the last hint.
-        lines = [] if step.quest and not passed and state.hints <= len(step.hints) else state.lines
+        # The lines would answer what is asked; those of a quest are shown only after the last hint.
+        hidden = not passed and (waits or (step.quest and state.hints <= len(step.hints)))
+        lines = [] if hidden else state.lines
         return {
             "id": step.id,
             "number": self.lab.steps.index(step) + 1,
@@ -481,7 +482,7 @@ class Controller:
             return tr(
                 _(
                     "{engine} may hold what is not yours: here the line names this session's own volumes only. Don't "
-                    "type the source's line on it."
+                    "type the 2018 text's line on it."
                 ),
                 engine=bench.engine.info.title,
             )

@@ -35,15 +35,21 @@ def map_html(workplace: Workplace) -> str:
 
 def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
     here = works(workplace, lab)
-    passed = sum(bool(workplace.progress.get(lab.id, step.id).passed) for step in lab.steps)
     return (
         f'<a href="{escape(lab.id)}.ipynb">{escape(lab.id)}</a>',
         escape(tr(lab.title)),
         str(minutes_of(lab)),
         f'<span class="vt-whole">{escape(here.word)}</span>'
         + (f"<br>{escape(here.why)}" if here.why else ""),
-        f"{passed} / {len(lab.steps)}",
+        passed_of(workplace, lab),
     )
+
+
+def passed_of(workplace: Workplace, lab: Lab) -> str:
+    """How many of its steps the learner has passed."""
+    passed = sum(bool(workplace.progress.get(lab.id, step.id).passed) for step in lab.steps)
+    done = f"✓ {passed}" if passed == len(lab.steps) else str(passed)
+    return f"{done} / {len(lab.steps)}"
 
 
 def minutes_of(lab: Lab) -> int:
@@ -103,7 +109,7 @@ def forms_html() -> str:
 COSTS = "06-what-it-costs"
 
 SOURCE_CLAIMS = _(
-    "The source, 2018, on AUFS: every kind of access must become less efficient, and the performance of what "
+    "The text of 2018, on AUFS: every kind of access must become less efficient, and the performance of what "
     "writes much, such as Redis or MySQL, drops greatly."
 )
 FELTER = _(

@@ -86,7 +86,8 @@ function render({ model, el }) {
       map.replaceChildren(...view.map.map((lab) => {
         const link = element("a", { href: `${lab.id}.ipynb`, title: lab.title }, lab.id);
         return element("li", {}, link, element("span", { class: "vt-minutes" }, lab.minutes),
-          element("span", { class: "vt-here" }, lab.here));
+          element("span", { class: "vt-here" }, lab.here),
+          element("span", { class: "vt-passed", title: labels.passed }, lab.passed));
       }));
     }
     lacking.textContent = view.lacking.join(" ");

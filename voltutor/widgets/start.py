@@ -14,7 +14,7 @@ from voltutor.lessons import picture
 from voltutor.text import _, tr
 from voltutor.widgets import words
 from voltutor.widgets.controller import Controller
-from voltutor.widgets.overview import minutes_of, works
+from voltutor.widgets.overview import minutes_of, passed_of, works
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
 from voltutor.widgets.workplace import Workplace
 
@@ -65,6 +65,7 @@ class StartController(Worker):
                 "title": tr(lab.title),
                 "minutes": tr(_("{n} min"), n=minutes_of(lab)),
                 "here": here[lab.id].word,
+                "passed": passed_of(self.workplace, lab),
             }
             for lab in labs
         ]
@@ -117,6 +118,7 @@ _LABELS = {
     "second-text": _("Write the line first; then you are asked."),
     "none": _("The layers of the image, and the container's own on top, are drawn here when there is one."),
     "map": _("The labs"),
+    "passed": _("steps passed"),
     "unknown": _("I don't know"),
     "picture": _("The layers as they are now"),
     "words": _("The picture in words"),
