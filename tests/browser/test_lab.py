@@ -116,8 +116,10 @@ def test_it_works_by_keyboard_and_a_typed_command_turns_a_card_green(
     one.locator("button.vt-run").focus()
     page.keyboard.press("Space")
     passes(page, "layers")
-    line = card(page, "container-layer").locator(".vt-lines code").inner_text()
-    docker(line)
+    two = card(page, "container-layer")
+    two.locator("button.vt-option").first.focus()
+    page.keyboard.press("Enter")
+    docker(two.locator(".vt-lines code").inner_text())
     passes(page, "container-layer", 20)
 
 

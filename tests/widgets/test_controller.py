@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,18 +58,26 @@ def workplace(bench: Bench, engine_url: str) -> Iterator[Workplace]:
     made.close()
 
 
+def line(bench: Bench) -> str:
+    """What starts the container of the step that most tests here play."""
+    return bench.line(LAB.step("container-layer").solution[0])
+
+
 def passed(view: dict[str, Any]) -> bool:
     return bool(view["verdict"]["kind"] == "passed")
 
 
 @pytest.mark.engine
-def test_run_waits_for_a_guess_or_for_not_knowing(workplace: Workplace) -> None:
+def test_run_and_its_line_wait_for_a_guess_or_for_not_knowing(workplace: Workplace, bench: Bench) -> None:
     card = Card(workplace, "container-layer")
     card.until(lambda view: view["check"])
     assert not card.view["run"]
     assert card.view["waits"]
+    assert not card.view["code"], "the command would answer the question"
     assert not passed(card.act("run"))
     view = card.act("guess", None)
+    assert view["lines"] == [line(bench)]
+    assert "docker container run" in re.sub("<[^>]*>", "", view["code"])
     assert view["run"]
     assert not view["waits"]
     assert passed(card.act("run"))
@@ -97,11 +106,11 @@ def test_before_it_passes_nothing_is_given_away_and_after_it_all_is_told(workpla
 
 @pytest.mark.engine
 def test_a_command_that_is_typed_turns_the_card_green_by_itself(
-    workplace: Workplace, docker: Callable[..., str]
+    workplace: Workplace, docker: Callable[..., str], bench: Bench
 ) -> None:
     card = Card(workplace, "container-layer")
-    card.until(lambda view: view["lines"])
-    docker(card.view["lines"][0])
+    card.act("look")
+    docker(line(bench))
     card.until(passed, 60)
 
 
@@ -136,7 +145,7 @@ def test_a_measurement_in_a_terminal_turns_the_card_green(workplace: Workplace, 
 @pytest.mark.engine
 def test_hints_come_one_at_a_time_and_end_with_the_line(workplace: Workplace) -> None:
     card = Card(workplace, "container-layer")
-    card.until(lambda view: view["lines"])
+    card.act("look")
     counts = []
     for _ in range(5):
         view = card.act("hint")
@@ -151,8 +160,8 @@ def test_a_reset_asks_before_it_removes_what_was_made_by_hand(
     workplace: Workplace, docker: Callable[..., str], bench: Bench
 ) -> None:
     card = Card(workplace, "container-layer")
-    card.until(lambda view: view["lines"])
-    docker(card.view["lines"][0])
+    card.act("look")
+    docker(line(bench))
     card.until(passed)
     name = bench.names("one")
     view = card.act("reset")
@@ -171,7 +180,7 @@ def test_a_reset_leaves_the_volumes_that_a_container_made_by_hand_shares(
     workplace: Workplace, docker: Callable[..., str], bench: Bench, engine: Engine
 ) -> None:
     card = Card(workplace, "container-layer")
-    card.until(lambda view: view["lines"])
+    card.act("look")
     name, image = bench.names("one"), bench.image("files")
     docker(f"docker create --name vt-theirs --network none -v /data {image}")
     theirs = engine.container("vt-theirs")
@@ -216,11 +225,11 @@ def test_what_is_in_the_way_is_told_and_the_diagnosis_stays(
 
 @pytest.mark.engine
 def test_a_card_that_passes_before_the_guess_keeps_its_answer(
-    workplace: Workplace, docker: Callable[..., str]
+    workplace: Workplace, docker: Callable[..., str], bench: Bench
 ) -> None:
     card = Card(workplace, "container-layer")
-    card.until(lambda view: view["lines"])
-    docker(card.view["lines"][0])
+    card.act("look")
+    docker(line(bench))
     view = card.until(passed, 60)
     assert view["after"] is None
     assert "done already" in view["waits"]
@@ -230,7 +239,7 @@ def test_a_card_that_passes_before_the_guess_keeps_its_answer(
 @pytest.mark.engine
 def test_a_check_says_what_it_found_even_where_there_is_nothing(workplace: Workplace) -> None:
     card = Card(workplace, "container-layer")
-    assert not card.until(lambda view: view["lines"])["verdict"]["shown"]
+    assert not card.act("look")["verdict"]["shown"]
     view = card.act("check")
     assert view["verdict"]["shown"]
     assert "Nothing to check yet" in view["verdict"]["text"]
@@ -370,7 +379,7 @@ def test_an_engine_that_appears_wakes_the_cards(home: Path, tmp_path: Path, engi
         card = Card(workplace, "container-layer")
         card.until(lambda view: view["engine"])
         link.symlink_to(engine_url.removeprefix("unix://"))
-        card.until(lambda view: not view["engine"] and view["lines"], 60)
+        card.until(lambda view: not view["engine"] and view["check"], 60)
     finally:
         workplace.close()
 

@@ -183,6 +183,9 @@ def mounts_svg(scene: MountScene, before: MountScene | None = None, tight: bool 
     parts: list[str] = []
     change = Change.between(before, scene)
     storage = scene.storage
+    if tight:  # the bows then lie in each other, and don't cross
+        used = [one for one in storage if one not in scene.unused]
+        storage = (*reversed(used), *scene.unused)
     frame = _TIGHT if tight else _ROOMY if scene.containers else _LONE
     heights = [HEAD + ROW * (1 + len(container.mounts)) + EDGE for container in scene.containers]
     left_height = sum(heights) + GAP * max(0, len(heights) - 1)

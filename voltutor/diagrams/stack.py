@@ -16,6 +16,9 @@ NEW, CHANGED = _("new"), _("changed")
 COLUMN = 190
 """Width of a container's own layer, at least; more of them than fit side by side stand in rows."""
 
+_CHARACTER = 8.0
+"""Width of a character of a title, at most."""
+
 KINDS = {"A": _("added"), "C": _("changed"), "D": _("deleted")}
 
 
@@ -244,12 +247,16 @@ def _container(
     container: ContainerLayer, x: float, y: float, width: float, height: float, news: str
 ) -> list[str]:
     title = container.name if container.running else tr(_("{name} (stopped)"), name=container.name)
+    size = "" if container.size is None else size_text(container.size)
+    note = tr(news)
+    if (len(title) + len(note) + len(size) + 2) * _CHARACTER > width - 24:
+        note = ""  # the outline tells it, and the words do
     parts = [
         _box(x, y, width, height, "vt-own vt-fresh" if news else "vt-own", dashed=not container.entries),
-        _text(x + 12, y + 22, title, "vt-ink", weight=600, note=tr(news)),
+        _text(x + 12, y + 22, title, "vt-ink", weight=600, note=note),
     ]
-    if container.size is not None:
-        parts.append(_text(x + width - 12, y + 22, size_text(container.size), "vt-ink", "end", 600))
+    if size:
+        parts.append(_text(x + width - 12, y + 22, size, "vt-ink", "end", 600))
     line = y + SLAB + 13
     if not container.entries:
         parts.append(_text(x + 12, line, tr(_("its own layer: empty")), "vt-muted"))

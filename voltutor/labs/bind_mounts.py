@@ -109,8 +109,8 @@ FILE_STEP = Step(
     title=_("Find the mistake: a file of the host in a container"),
     goal=_(
         "`{files}/redis.conf` sets a maxmemory for Redis. The 2018 text mounts it at "
-        "`/usr/local/etc/redis/redis.conf`, and Redis never reads it. Start `{kvstor}` from `{redis}` so that its "
-        "Redis runs with this file."
+        "`/usr/local/etc/redis/redis.conf`, and does no more. Start `{kvstor}` from `{redis}` so that its Redis runs "
+        "with this file."
     ),
     minutes=3,
     prediction=Choice(

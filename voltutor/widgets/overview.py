@@ -45,10 +45,15 @@ def _row(workplace: Workplace, lab: Lab) -> tuple[str, ...]:
     )
 
 
+def all_passed(workplace: Workplace, lab: Lab) -> bool:
+    """Whether the learner has passed all of it."""
+    return all(workplace.progress.get(lab.id, step.id).passed for step in lab.steps)
+
+
 def passed_of(workplace: Workplace, lab: Lab) -> str:
     """How many of its steps the learner has passed."""
     passed = sum(bool(workplace.progress.get(lab.id, step.id).passed) for step in lab.steps)
-    done = f"✓ {passed}" if passed == len(lab.steps) else str(passed)
+    done = f"✓ {passed}" if all_passed(workplace, lab) else str(passed)
     return f"{done} / {len(lab.steps)}"
 
 

@@ -18,6 +18,7 @@ function render({ model, el }) {
   const outcome = part("p", "done", { role: "status" });
   const picture = part("div", "svg");
   const mapTitle = element("h4");
+  const next = part("a", "next", { hidden: true });
   const map = part("ul", "map");
   const lacking = part("p", "waits");
 
@@ -29,7 +30,7 @@ function render({ model, el }) {
     element("div", { class: "vt-acts" },
       element("section", {}, first, firstText, writing, said),
       element("section", {}, second, question, options, outcome)),
-    picture, mapTitle, map, lacking));
+    picture, element("div", { class: "vt-map-head" }, mapTitle, next), map, lacking));
 
   const drawn = {};
   // Only what has changed is drawn anew, so that the focus stays where it is.
@@ -82,6 +83,11 @@ function render({ model, el }) {
       } else picture.replaceChildren(element("p", { class: "vt-waits" }, labels.none));
     }
     mapTitle.textContent = labels.map;
+    next.hidden = !view.next;
+    if (view.next) {
+      next.textContent = view.next.text;
+      next.href = `${view.next.id}.ipynb`;
+    }
     if (changed("map", view.map)) {
       map.replaceChildren(...view.map.map((lab) => {
         const link = element("a", { href: `${lab.id}.ipynb`, title: lab.title }, lab.id);

@@ -14,7 +14,7 @@ from voltutor.lessons import picture
 from voltutor.text import _, tr
 from voltutor.widgets import words
 from voltutor.widgets.controller import Controller
-from voltutor.widgets.overview import minutes_of, passed_of, works
+from voltutor.widgets.overview import all_passed, minutes_of, passed_of, works
 from voltutor.widgets.worker import LOOK, View, Worker, already_done
 from voltutor.widgets.workplace import Workplace
 
@@ -103,10 +103,18 @@ class StartController(Worker):
             "gone": remove["verdict"]["text"] if removed else "",
             "picture": words.picture(self._scene) if self._scene else None,
             "map": self._map,
+            "next": self._next() if removed else None,
             "lacking": self._lacking,
             "trouble": self._trouble or "".join(troubles[:1]),
             "labels": {key: tr(text) for key, text in _LABELS.items()},
         }
+
+    def _next(self) -> View | None:
+        """The first lab that isn't passed yet."""
+        for lab in LABS.values():
+            if lab.id != LAB and not all_passed(self.workplace, lab):
+                return {"id": lab.id, "text": tr(_("Go on with {lab}"), lab=lab.id)}
+        return None
 
 
 _LABELS = {
