@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from voltutor import __version__
-from voltutor.errors import VoltutorError
-from voltutor.text import _, tr
+from voltutor.errors import UsageError, VoltutorError
+from voltutor.text import _, known, languages, tr
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     lab.add_argument("--no-browser", action="store_true", help=tr(_("print the URL only")))
     lab.add_argument("--port", type=int, default=8888, help=tr(_("the first port to try")))
-    lab.add_argument("--language", help=tr(_("the language of the labs, such as zh")))
+    lab.add_argument(
+        "--language", help=tr(_("the language of the labs: {languages}"), languages=", ".join(languages()))
+    )
 
     run = command("run", tr(_("execute labs without a browser")))
     run.add_argument(
@@ -124,12 +126,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _language(asked: str) -> str:
+    """The language of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if found := known(asked):
+        return found
+    raise UsageError(
+        _("There are no texts in {language}."),
+        _("Take one of: {all}."),
+        language=asked,
+        all=", ".join(languages()),
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = _parser().parse_args(argv)
-    if getattr(arguments, "language", None):
-        os.environ["VOLTUTOR_LANGUAGE"] = arguments.language
     try:
+        if asked := getattr(arguments, "language", None):
+            os.environ["VOLTUTOR_LANGUAGE"] = _language(asked)
         return _dispatch(arguments)
     except VoltutorError as error:
         if arguments.debug:

@@ -20,6 +20,7 @@ from voltutor.engine import Engine, EngineError, EngineGone, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
 from voltutor.session import LEARNER, Bench, Session
+from voltutor.session.names import KINDS
 from voltutor.text import _, tr
 
 
@@ -61,7 +62,7 @@ def _apply(arguments: argparse.Namespace, work: Iterator[Report], reports: list[
             detail = f": {report.detail}" if report.detail else ""
             count = f"{len(reports)}/{total}"
             print(
-                f"{count} {report.thing.kind} {report.thing.name}: {tr(report.outcome.value)}{detail}",
+                f"{count} {tr(KINDS[report.thing.kind])} {report.thing.name}: {tr(report.outcome.value)}{detail}",
                 flush=True,
             )
 
@@ -150,7 +151,7 @@ def _show(plan: CleanupPlan, sizes: dict[str, int]) -> None:
         for decisions, word in ((plan.remove, tr(_("goes"))), (plan.keep, tr(_("stays")))):
             for thing, reason in ((decision.thing, decision.reason) for decision in decisions):
                 size = size_text(sizes[thing.id]) if thing.kind == "volume" and thing.id in sizes else ""
-                table.add_row(thing.kind, thing.name, size, word, reason)
+                table.add_row(tr(KINDS[thing.kind]), thing.name, size, word, reason)
         console.print(table)
     else:
         console.print(tr(_("Nothing of ours is on this engine.")))

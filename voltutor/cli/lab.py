@@ -46,8 +46,13 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def url(self, notebook: Path) -> str:
-        """The URL that opens a notebook."""
-        return f"{self.base}/lab/tree/{notebook.name}?token={self.token}"
+        """The URL that opens a notebook of the home's."""
+        return f"{self.base}/lab/tree/{_within(notebook)}?token={self.token}"
+
+
+def _within(notebook: Path) -> str:
+    """A notebook's path as the server names it."""
+    return notebook.relative_to(home() / "labs").as_posix()
 
 
 def lab(arguments: argparse.Namespace) -> int:
@@ -73,7 +78,15 @@ def lab(arguments: argparse.Namespace) -> int:
         print(tr(_("{engine} answers at {url}."), engine=engine.info.title, url=engine.url))
         _prepare(Bench(engine, folder))
         jupyter = folder / "jupyter"
-        warm(server.base, server.token, notebook, source(), jupyter / "data", jupyter / "runtime")
+        warm(
+            server.base,
+            server.token,
+            notebook,
+            source(),
+            jupyter / "data",
+            jupyter / "runtime",
+            _within(notebook),
+        )
         _announce(server, notebook, arguments)
         print(tr(_("Ctrl+C stops it; nothing is lost.")), flush=True)
         return process.wait() and 1

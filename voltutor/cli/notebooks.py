@@ -8,21 +8,29 @@ import shutil
 from pathlib import Path
 
 from voltutor.home import write_atomically
+from voltutor.text import ENGLISH, language
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def source() -> Path:
-    """The folder of the notebooks: inside an installed wheel, or beside the package in a clone."""
+    """The folder of the notebooks in this language: inside an installed wheel, or beside the package in a clone."""
     inside = PACKAGE / "notebooks"
-    return inside if inside.is_dir() else PACKAGE.parent / "labs"
+    folder = inside if inside.is_dir() else PACKAGE.parent / "labs"
+    return folder if language() == ENGLISH else folder / language()
+
+
+def shelf(home: Path) -> Path:
+    """The folder of the copies in this language; those in English lie around the others."""
+    folder = home / "labs"
+    return folder if language() == ENGLISH else folder / language()
 
 
 def copied(home: Path) -> list[Path]:
     """Copy the notebooks to the home, and give the copies in reading order. One that the learner has changed
     stays as it is; a newer one of ours then lies beside it, under a name with its hash."""
-    folder = home / "labs"
-    folder.mkdir(exist_ok=True)
+    folder = shelf(home)
+    folder.mkdir(parents=True, exist_ok=True)
     ledger = folder / ".copied.json"
     try:
         known: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from html import escape
 
@@ -210,6 +211,11 @@ def _box(x: float, y: float, width: float, height: float, classes: str, dashed: 
     )
 
 
+def _letters(text: str) -> int:
+    """Its length in Latin letters: a Chinese character takes as much room as two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def _rule(y: float, width: int) -> str:
     return (
         f'<line x1="0" x2="{width}" y1="{y:.0f}" y2="{y:.0f}" stroke="var(--vt-muted,#5b6573)" '
@@ -249,7 +255,7 @@ def _container(
     title = container.name if container.running else tr(_("{name} (stopped)"), name=container.name)
     size = "" if container.size is None else size_text(container.size)
     note = tr(news)
-    if (len(title) + len(note) + len(size) + 2) * _CHARACTER > width - 24:
+    if (_letters(title) + _letters(note) + _letters(size) + 2) * _CHARACTER > width - 24:
         note = ""  # the outline tells it, and the words do
     parts = [
         _box(x, y, width, height, "vt-own vt-fresh" if news else "vt-own", dashed=not container.entries),

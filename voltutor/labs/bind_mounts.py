@@ -63,10 +63,7 @@ END_LIMIT = 10.0
 NOT_MOUNTED = Failed(_("`{kvstor}` runs, but neither your file nor its folder is mounted in it."))
 ENDED = Failed(_("`{kvstor}` has ended: `docker container logs {kvstor}` tells why."))
 NOT_READ = Failed(
-    _(
-        "Your file is mounted at {place}, as in the 2018 text, and Redis never reads it: it runs with maxmemory "
-        "{seen}."
-    )
+    _("What you mounted is there, at {place}, and Redis never reads it: it runs with maxmemory {seen}.")
 )
 NO_REDIS = Failed(_("`{kvstor}` runs and has your file, but no Redis answers in it."))
 CONFIGURED = Passed(
@@ -745,7 +742,7 @@ READ_ONLY_STEP = Step(
     then_now=ThenNow(
         "",
         _(
-            "ro is the better habit for what a service only reads. Mounts below it are covered since Docker 25."
+            "ro is the better habit for what a service only reads. Since Docker 25 mounts below it are read-only too."
         ),
     ),
 )

@@ -134,7 +134,7 @@ SHARE_STEP = Step(
         "places are taken over as they are; they can't be changed on the way."
     ),
     then_now=ThenNow(
-        _("For web03 nothing changes about the volume: dbstore's directory is mapped to its own /dbdata."),
+        _("For web03 nothing is special about it: it maps dbstore's directory to /dbdata of its own."),
         _("The same."),
     ),
 )
@@ -199,7 +199,7 @@ READ_ONLY_STEP = Step(
     ),
     then_now=ThenNow(
         "",
-        _("--volumes-from takes ro or rw; without, it takes the mode that the container has itself."),
+        _("--volumes-from takes ro or rw; what is read-only in the other container stays so."),
     ),
 )
 

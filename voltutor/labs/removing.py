@@ -472,7 +472,7 @@ PRUNE_ALL_STEP = Step(
     explanation=_(
         "A label is how a volume tells that it is to last. It has to be there from the beginning, since a volume's "
         "labels can't be changed. `label=keep` would be the opposite: only those with the label. Filters are a net, "
-        "not a lock: `docker volume rm {final}` still works, and so does the line of the step before."
+        "not a lock: `docker volume rm {final}` still works, and so does the one line that takes all that dangles."
     ),
     then_now=ThenNow(
         "",

@@ -341,7 +341,7 @@ QUEST = Step(
     sweeps=True,
     explanation=_(
         "Nothing was lost: the upgrade had given the new container a new anonymous volume, and the old one was lying "
-        "with five others that looked like it. One had the right name and another content, one was some days old, "
+        "among five others of those nights. One had the right name and another content, one was some days old, "
         "one had a single byte flipped, one was empty, and one held only notes. A checksum told them apart. Had the "
         "service had a named volume from the start, the new container would have found its book by itself. Had "
         "somebody pruned first, it would be gone."

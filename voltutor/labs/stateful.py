@@ -126,7 +126,7 @@ A_PLACE = Step(
         _("The image must define a volume, and the size of its disk space must be given."),
         _(
             "In Kubernetes a StatefulSet has a PersistentVolumeClaim, which requests a size; the storage "
-            "class decides who keeps to it."
+            "class decides what enforces it."
         ),
     ),
 )

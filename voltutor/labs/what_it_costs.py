@@ -161,7 +161,7 @@ SECOND_WRITES = _step(
     ),
     then_now=ThenNow(
         "",
-        _("First writes are. The second write to a file costs what it costs in a volume."),
+        _("Only the first write to a file is dearer. The second one costs what it costs in a volume."),
     ),
     budget=30,
 )
@@ -227,7 +227,7 @@ SMALL_FILES = _step(
     ),
     then_now=ThenNow(
         "",
-        _("The same, and for small files the copying of data is the least of it."),
+        _("Each file is copied at its first change; for small ones the copying of data is the least of it."),
     ),
 )
 
@@ -248,7 +248,7 @@ CHOWN = _step(
     ),
     then_now=ThenNow(
         "",
-        _("Every change of an inode does: chown, chmod, touch, and a further hard link."),
+        _("Every change of an inode copies the file up: chown, chmod, touch, and a further hard link."),
     ),
 )
 

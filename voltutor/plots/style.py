@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from voltutor.plots.circumstances import caption
 from voltutor.plots.findings import unfinished
 from voltutor.results import SECOND, Result
+from voltutor.text import ENGLISH, language
 
 LAYER = "#b3400a"
 VOLUME = "#1f6fb4"
@@ -63,11 +67,35 @@ _STYLE: Any = {
 }
 
 
+_WIDE_FONTS = (
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "SimHei",
+)
+"""Fonts with Chinese characters, of Linux distributions, macOS and Windows."""
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """The style, for as long as a figure is drawn."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context({**_STYLE, **_letters(language())}):
         yield
+
+
+@lru_cache
+def _letters(language: str) -> Any:
+    """What a language needs beside Latin letters: a font of this machine that has them, after which Matplotlib looks
+    letter by letter; without one, an SVG's texts are left to the fonts of whoever looks at it."""
+    if language == ENGLISH:
+        return {}
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    found = next((name for name in _WIDE_FONTS if name in there), None)
+    return {"font.family": [*_STYLE["font.family"], found]} if found else {"svg.fonttype": "none"}
 
 
 def figure(width: float = 7.6, height: float = 4.4) -> Figure:
@@ -100,7 +128,10 @@ def add_caption(made: Figure, result: Result) -> None:
 def add_lines(made: Figure, lines: Iterable[str]) -> None:
     """Put small lines under the figure. What is longer than the figure is wide goes on in the next line, after one of
     its dots."""
-    fitting = int(made.get_figwidth() * 72 / (CAPTION * 0.55))
+    lines = list(lines)
+    # A Chinese character is as wide as it is high.
+    wide = any(unicodedata.east_asian_width(letter) in "WF" for line in lines for letter in line)
+    fitting = int(made.get_figwidth() * 72 / (CAPTION * (0.8 if wide else 0.55)))
     whole = "\N{NO-BREAK SPACE}"  # textwrap leaves it alone
     wrapped = [
         part.replace(whole, " ")

@@ -213,7 +213,7 @@ def outside(bench: Bench, view: ContainerView, data: str) -> tuple[str, ...]:
     leaves = [path for path in changed if path not in folders and path != data and path not in mounts]
     found = (*mounts, *leaves)
     more = len(found) - OUTSIDE
-    return found if more <= 0 else (*found[:OUTSIDE], f"… {more} more")
+    return found if more <= 0 else (*found[:OUTSIDE], tr(_("… {n} more"), n=more))
 
 
 @dataclass(frozen=True)

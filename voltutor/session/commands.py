@@ -201,7 +201,9 @@ class DeviceVolume:
         if bench.volume(self.name):
             raise VoltutorError(
                 _("`{name}` is there already, and not on the device of {file}."),
-                _("Press Reset, or remove it by `docker volume rm`; what is in the file stays."),
+                _(
+                    "Remove it by `docker volume rm`: what is in the file stays. Reset begins with an empty file."
+                ),
                 name=bench.names(self.name, "volume"),
                 file=file,
             )

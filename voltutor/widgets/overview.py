@@ -216,7 +216,8 @@ def traces_html(workplace: Workplace) -> str:
     parts.append(
         _paragraph(
             _(
-                "`voltutor clean` in a terminal shows this list and asks; deleting that folder is the last trace."
+                "`voltutor clean` in a terminal shows this list and asks. The folder named above is then the last "
+                "trace; delete it too."
             )
         )
     )
@@ -258,7 +259,7 @@ def _plan(workplace: Workplace) -> str:
     taken = sum({view.id: view.size for view in images}.values())
     text = _paragraph(_("On {engine} a clean-up would remove, and nothing else:"), engine=engine.info.title)
     if taken:
-        text = _paragraph(_("Its images have {size} on {engine}; what they share counts in each."),
+        text = _paragraph(_("This kit's images take {size} on {engine}; what several share is counted in each."),
                           size=size_text(taken), engine=engine.info.title) + text  # fmt: skip
     return text + table(map(tr, (_("kind"), _("name"), _("made for"))), rows)
 

@@ -59,7 +59,7 @@ def labels() -> dict[str, str]:
 
 WHOLE = 36
 """Characters of code that are kept on one line, at most."""
-_CODE = re.compile(r"`([^`]+)`|(?<![\w./:<-])(--[a-z][a-z-]*[a-z]|-[a-z](?![\w-])|/[\w./*-]*[\w/*-])")
+_CODE = re.compile(r"`([^`]+)`|(?<![A-Za-z0-9_./:<-])(--[a-z][a-z-]*[a-z]|-[a-z](?![\w-])|/[\w./*-]*[\w/*-])")
 _WORDS = re.compile(r"--?[a-z]\S* [^\s-]\S*|\S+")
 
 
@@ -140,7 +140,7 @@ def figures(result: Result) -> dict[str, Any]:
     heads = [_("size"), *(place_title(name) for name in result.places), _("times as long"), _("pairs")]
     rows = [
         [
-            f"{each.size // MIB} MiB" if each.size else tr(_("one")),
+            f"{each.size // MIB} MiB" if each.size else "–",
             amount_interval(result.metric, each.a),
             amount_interval(result.metric, each.b),
             times_interval(slowdown(result, each)),
