@@ -50,7 +50,7 @@ def engine_url() -> Iterator[str]:
         pytest.skip("needs root and dockerd, or VOLTUTOR_TEST_ENGINE")
     # Not pytest's own temporary folder: a socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/var/tmp"))
-    with dockerd(folder) as started:
+    with dockerd(folder, networked=True) as started:
         yield started.url
     shutil.rmtree(folder, ignore_errors=True)
 

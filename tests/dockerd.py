@@ -58,9 +58,14 @@ class Dockerd:
     """One engine that a test may kill and start again; its state stays in its folder."""
 
     def __init__(
-        self, folder: Path, data: Path | None = None, programs: Path | None = None, driver: str = ""
+        self,
+        folder: Path,
+        data: Path | None = None,
+        programs: Path | None = None,
+        driver: str = "",
+        networked: bool = False,
     ) -> None:
-        self.folder = folder
+        self.folder, self.networked = folder, networked
         self.programs, self.driver = programs, driver
         self.data = data or folder / "data"
         self.url = f"unix://{folder}/docker.sock"
@@ -71,7 +76,8 @@ class Dockerd:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "docker.pid").unlink(missing_ok=True)
-        self.bridge.make()
+        if self.networked:  # a network of its own takes each container's start a tenth of a second
+            self.bridge.make()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -183,10 +189,15 @@ def newer(folder: Path, *names: str, libraries: bool = False) -> Path:
 
 @contextlib.contextmanager
 def dockerd(
-    folder: Path, data: Path | None = None, programs: Path | None = None, driver: str = ""
+    folder: Path,
+    data: Path | None = None,
+    programs: Path | None = None,
+    driver: str = "",
+    networked: bool = False,
 ) -> Iterator[Dockerd]:
-    """A running dockerd for as long as the block runs; from `programs`, or the machine's own."""
-    made = Dockerd(folder, data, programs, driver)
+    """A running dockerd for as long as the block runs; from `programs`, or the machine's own; `networked`, it can
+    publish ports."""
+    made = Dockerd(folder, data, programs, driver, networked)
     made.start()
     try:
         yield made

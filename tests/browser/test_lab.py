@@ -10,11 +10,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -188,29 +191,55 @@ def test_a_second_lab_command_finds_the_server_that_runs(
     assert opened.url in done.stdout
 
 
+def lab(port: int, engine_url: str) -> list[str]:
+    """`voltutor lab`, as a command."""
+    words = [sys.executable, "-m", "voltutor", "lab", "--no-browser"]
+    return [*words, "--port", str(port), "--engine", engine_url]
+
+
+def port_of(url: str) -> int:
+    found = urlsplit(url).port
+    assert found
+    return found
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl(2)")
+def test_a_command_that_is_killed_takes_its_server_along(
+    tmp_path: Path, engine: Engine, engine_url: str
+) -> None:
+    home = tmp_path / "killed"
+    env = {**os.environ, "VOLTUTOR_HOME": str(home)}
+    with subprocess.Popen(lab(8990, engine_url), stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout
+        url = next(line for line in process.stdout if line.startswith("http"))
+        process.kill()
+    until = time.monotonic() + 60
+    while listens(port_of(url)):
+        assert time.monotonic() < until, "the server still listens"
+        time.sleep(0.1)
+    sweep(engine, home)
+
+
 def test_a_busy_port_takes_the_next_and_the_home_holds_everything(
     opened: Opened, tmp_path: Path, engine: Engine, engine_url: str
 ) -> None:
     other = tmp_path / "other"
     env = {**os.environ, "VOLTUTOR_HOME": str(other), "HOME": str(tmp_path / "empty")}
     (tmp_path / "empty").mkdir()
-    words = [
-        sys.executable,
-        "-m",
-        "voltutor",
-        "lab",
-        "--no-browser",
-        "--port",
-        "8930",
-        "--engine",
-        engine_url,
-    ]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as process:
+    with subprocess.Popen(lab(8930, engine_url), stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout
         url = next(line for line in process.stdout if line.startswith("http"))
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
-    assert ":8931/" in url
+    assert 8930 < port_of(url) < 9030
     assert json.loads((other / "labs" / ".copied.json").read_text())
     assert not (other / "server.json").exists()
     assert list((tmp_path / "empty").iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -247,7 +248,9 @@ def _server(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         # A session of its own: Ctrl+C reaches us alone, and we end it in an orderly way.
-        process = subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, stdout=file, stderr=file, start_new_session=True, preexec_fn=_ending_with_us()
+        )
     server = Server(port, token, process.pid)
     try:
         _await(server, process, log)
@@ -262,6 +265,18 @@ def _server(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2), in linux/prctl.h: the signal that a process gets when the one that started it has ended."""
+
+
+def _ending_with_us() -> Callable[[], object] | None:
+    """What a new process asks of the kernel, so that it ends even where we are killed and can't end it; on Linux."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _await(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
