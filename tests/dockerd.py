@@ -76,7 +76,7 @@ class Dockerd:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "docker.pid").unlink(missing_ok=True)
-        if self.networked:  # a network of its own takes each container's start a tenth of a second
+        if self.networked:  # else each container would be given a network, which takes its time
             self.bridge.make()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(

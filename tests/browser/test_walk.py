@@ -21,6 +21,7 @@ import pytest
 
 from tests.browser.conftest import Opened, browser, served
 from tests.own_engine import embedded
+from voltutor.cli.notebooks import copied
 from voltutor.labs import LABS
 
 pytestmark = pytest.mark.browser
@@ -294,4 +295,26 @@ def test_the_panel_of_measuring_is_there_and_accessible(site: Site) -> None:
     panel.locator(".vt-choices input").first.wait_for(timeout=60_000)
     site.picture("06-panel", panel)
     assert accessible(site.page) == []
+    assert site.errors == []
+
+
+def test_the_notebooks_in_chinese_have_cards_in_chinese(site: Site) -> None:
+    copied(site.opened.home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOLTUTOR_LANGUAGE", "zh")
+        copied(site.opened.home)
+    site.open("zh/02-what-a-volume-is-for", "light", 1300)
+    page = site.page
+    one = card_of(page, "reach-in")
+    assert "运行" in one.locator("button.vt-run").inner_text()
+    if one.get_attribute("data-verdict") == "passed":  # walked before, in English
+        one.locator("button.vt-quiet", has_text="重置").click()
+        page.wait_for_selector('.vt-card[data-step="reach-in"][data-verdict="todo"]')
+    one.locator(".vt-prediction .vt-option").nth(1).click()
+    one.locator('button.vt-run[aria-disabled="false"]').click(timeout=60_000)
+    page.wait_for_selector('.vt-card[data-step="reach-in"][data-verdict="passed"]', timeout=STEP_LIMIT)
+    assert "通过" in one.locator(".vt-verdict").inner_text()
+    one.locator(".vt-after h4").first.wait_for()
+    site.picture("zh-reach-in", one)
+    assert accessible(page) == []
     assert site.errors == []
