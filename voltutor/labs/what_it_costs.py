@@ -250,6 +250,7 @@ CHOWN = _step(
         "",
         _("Every change of an inode copies the file up: chown, chmod, touch, and a further hard link."),
     ),
+    budget=35,
 )
 
 RENAMES = _step(
@@ -271,7 +272,7 @@ RENAMES = _step(
         "",
         _("A directory of the image is copied and deleted where it seems to be renamed."),
     ),
-    budget=60,
+    budget=40,
 )
 
 NEW_FILES = _step(

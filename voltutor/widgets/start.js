@@ -64,6 +64,7 @@ function render({ model, el }) {
     if (changed("question", [view.written, view.question])) {
       question.innerHTML = view.written ? view.question : labels["second-text"];
     }
+    const chose = view.removed && options.contains(document.activeElement);
     options.hidden = !view.written || view.removed;
     if (changed("options", [view.options, labels.unknown])) {
       const choice = (text, value, name) =>
@@ -87,6 +88,7 @@ function render({ model, el }) {
     if (view.next) {
       next.textContent = view.next.text;
       next.href = `${view.next.id}.ipynb`;
+      if (chose) next.focus();
     }
     if (changed("map", view.map)) {
       map.replaceChildren(...view.map.map((lab) => {
