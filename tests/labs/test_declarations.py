@@ -204,4 +204,4 @@ def test_the_measuring_line_is_the_kits_own_command(bench: Bench) -> None:
     step = LABS["01-copy-on-write"].step("price")
     (command,) = step.solution
     assert isinstance(command, Measure)
-    assert bench.line(command) == "voltutor measure first-write --places layer,volume --budget 120"
+    assert bench.line(command) == "voltutor measure first-write --places layer,volume --budget 90"

@@ -75,4 +75,15 @@ def test_a_card_that_is_reset_takes_the_panel_along(panel: StartController, benc
     assert view["line"] == ""
     assert bench.container("hello") is None
     assert panel.act("write").wait(LIMIT)
-    until(panel, lambda view: view["written"])
+    until(panel, lambda view: view["remove"])
+    assert panel.act("remove", 1).wait(LIMIT)
+    until(panel, lambda view: view["removed"] and view["next"])
+    assert card.act("reset").wait(LIMIT)
+    view = until(panel, lambda view: view["write"])
+    assert not view["written"]
+    assert not view["outcome"], "what was written and removed before is no answer to what comes now"
+    assert panel.act("write").wait(LIMIT)
+    until(panel, lambda view: view["remove"] and not view["removed"])
+    assert panel.act("remove", 2).wait(LIMIT)
+    view = until(panel, lambda view: view["removed"])
+    assert "You guessed: nowhere. So it was." in view["outcome"]

@@ -484,7 +484,7 @@ PRICE = Step(
         most=100.0,
         start=0.01,
     ),
-    solution=[Measure(FIRST_WRITE)],
+    solution=[Measure(FIRST_WRITE, budget=90)],
     needs=frozenset({COPIES_UP}),
     check=measured,
     hints=[

@@ -72,7 +72,7 @@ def _step(
     hints: Sequence[str],
     explanation: str,
     then_now: ThenNow,
-    budget: float = 45,
+    budget: float = 40,
 ) -> Step:
     """One workload, guessed and measured; its card's id is the workload's name."""
     work = workload(name)
@@ -294,7 +294,7 @@ NEW_FILES = _step(
         _("Writing in the read-write layer is slow."),
         _("Writing what is new there is not."),
     ),
-    budget=60,
+    budget=50,
 )
 
 REDIS_SETS = _step(

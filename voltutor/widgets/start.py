@@ -32,6 +32,7 @@ class StartController(Worker):
         self._map: list[View] = []
         self._lacking: list[str] = []
         self._trouble = ""
+        self._there = False
         self._cards = {
             step: Controller(workplace, lab, lab.step(step), lambda _view: self._heard("changed"))
             for step in (WRITE, REMOVE)
@@ -77,6 +78,7 @@ class StartController(Worker):
             tr(_("Lab {labs}: {why}."), labs=", ".join(ids), why=why) for why, ids in lacking.items()
         ]
         try:
+            self._there = self.bench.container("hello") is not None
             self._scene = picture(self.bench, "files", ("hello",))
         except VoltutorError as error:
             self._trouble = str(error)
@@ -84,7 +86,9 @@ class StartController(Worker):
     def view(self) -> View:
         """The panel as plain data, every text translated."""
         write, remove = (self._cards[step].view() for step in (WRITE, REMOVE))
-        written, removed = (view["verdict"]["kind"] == "passed" for view in (write, remove))
+        written, passed = (view["verdict"]["kind"] == "passed" for view in (write, remove))
+        # A card stays passed. Where its container is there again, or the line has been reset, there is more to do.
+        removed = written and passed and not self._there
         troubles = [
             view["verdict"]["text"] for view in (write, remove) if view["verdict"]["kind"] == "trouble"
         ]
