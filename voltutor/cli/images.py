@@ -17,11 +17,12 @@ def images(arguments: argparse.Namespace) -> int:
         for sign in bench.prepare(*(arguments.keys or ["lab", "files"])):
             if sign.text:
                 print(sign.text, flush=True)
+    width = max(map(len, LAB_IMAGES))
     for key in LAB_IMAGES:
         tag = bench.image(key)
         there = bench.engine.image(tag)
         if there:
-            print(f"{key:10} {tag} {there.size / (1 << 20):.0f} MiB")
+            print(f"{key:{width}} {tag} {there.size / (1 << 20):.0f} MiB")
         else:
-            print(f"{key:10} {tag} {tr(_('not there'))}")
+            print(f"{key:{width}} {tag} {tr(_('not there'))}")
     return 0
