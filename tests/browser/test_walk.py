@@ -101,9 +101,10 @@ def site() -> Iterator[Site]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def card_of(page: Any, step: str) -> Any:
-    """A step's card, scrolled to: JupyterLab draws a cell when it comes into view."""
-    one = page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) .vt-card[data-step="{step}"]')
+def scrolled_to(page: Any, selector: str) -> Any:
+    """The first that there is of a selector within the notebook, scrolled to: JupyterLab draws a cell when it comes
+    into view."""
+    one = page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
     for turn in range(800):
         if one.count():
             break
@@ -111,9 +112,14 @@ def card_of(page: Any, step: str) -> Any:
         # Down to the end, and from the beginning again: its cell may not have run yet when it came by.
         page.mouse.wheel(0, -100_000 if turn % 20 == 19 else 700)
         page.wait_for_timeout(150)
-    assert one.count(), f"no card {step} among: {shown(page)}"
+    assert one.count(), f"no {selector} among: {shown(page)}"
     one.first.scroll_into_view_if_needed()
     return one.first
+
+
+def card_of(page: Any, step: str) -> Any:
+    """A step's card."""
+    return scrolled_to(page, f'.vt-card[data-step="{step}"]')
 
 
 def shown(page: Any) -> str:
@@ -213,17 +219,8 @@ def test_a_notebook_is_walked_by_clicking(site: Site, lab: str, theme: str, widt
 
 
 def panel_of(page: Any, name: str) -> Any:
-    """A lab's panel, scrolled to."""
-    one = page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .vt-{name}")
-    for _turn in range(200):
-        if one.count():
-            break
-        page.mouse.move(500, 600)
-        page.mouse.wheel(0, 700)
-        page.wait_for_timeout(150)
-    assert one.count(), f"no panel {name} among: {shown(page)}"
-    one.first.scroll_into_view_if_needed()
-    return one.first
+    """A lab's panel."""
+    return scrolled_to(page, f".vt-{name}")
 
 
 def done(page: Any, step: str) -> None:

@@ -6,6 +6,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +34,7 @@ from voltutor.lessons import (
     volumes_of,
 )
 from voltutor.measure import Measure
-from voltutor.session import Bench, Command, Run
+from voltutor.session import Bench, Command, CopyOut, Run
 from voltutor.widgets import words
 from voltutor.widgets.controller import option_text
 
@@ -205,3 +206,15 @@ def test_the_measuring_line_is_the_kits_own_command(bench: Bench) -> None:
     (command,) = step.solution
     assert isinstance(command, Measure)
     assert bench.line(command) == "voltutor measure first-write --places layer,volume --budget 90"
+
+
+def test_a_copy_out_of_a_container_follows_no_link(bench: Bench, tmp_path: Path) -> None:
+    """A container that has the folder may have put one there."""
+    theirs, folder = tmp_path / "precious", bench.files / "taken"
+    theirs.write_text("not ours")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "passwd").symlink_to(theirs)
+    bench.do(Run("locker", "lab"), CopyOut("locker", "/etc/passwd", "taken"))
+    assert theirs.read_text() == "not ours"
+    assert not (folder / "passwd").is_symlink()
+    assert "root" in (folder / "passwd").read_text()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from voltutor.diagrams.change import gone_in_words, in_words
 from voltutor.text import _, tr
 
 ROW = 26
@@ -162,9 +163,8 @@ def mounts_text(scene: MountScene, before: MountScene | None = None) -> str:
 
 def _changes(scene: MountScene, before: MountScene | None) -> list[str]:
     change = Change.between(before, scene)
-    new = [one.name if isinstance(one, ContainerMounts) else _shown(one) for one in change.new]
-    lines = [tr(_("New or changed: {names}"), names=", ".join(sorted(new)))] if new else []
-    return lines + ([tr(_("Gone: {names}"), names=", ".join(change.gone))] if change.gone else [])
+    new = (one.name if isinstance(one, ContainerMounts) else _shown(one) for one in change.new)
+    return in_words(new, change.gone)
 
 
 def _shown(storage: Storage) -> str:
@@ -208,8 +208,8 @@ def mounts_svg(scene: MountScene, before: MountScene | None = None, tight: bool 
     if change.gone:
         height += ROW
         shown = GONE_NAMES // 2 if tight else GONE_NAMES
-        names = ", ".join(change.gone[:shown]) + (" …" if len(change.gone) > shown else "")
-        parts.append(_text(2, height - 8, tr(_("Gone: {names}"), names=names), "vt-gone"))
+        more = " …" if len(change.gone) > shown else ""
+        parts.append(_text(2, height - 8, gone_in_words(change.gone[:shown]) + more, "vt-gone"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width} {height:.0f}" role="img" '
         f'aria-label="{label}" class="vt-mounts">{"".join(parts)}</svg>'

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from html import escape
 
+from voltutor.diagrams.change import gone_in_words, in_words
 from voltutor.text import _, tr
 
 WIDTH, NARROW = 720, 400
@@ -96,9 +97,7 @@ class Change:
     @property
     def lines(self) -> list[str]:
         """The same in words."""
-        names = sorted(one if isinstance(one, str) else one.name for one in self.new)
-        new = [tr(_("New or changed: {names}"), names=", ".join(names))] if names else []
-        return new + ([tr(_("Gone: {names}"), names=", ".join(self.gone))] if self.gone else [])
+        return in_words((one if isinstance(one, str) else one.name for one in self.new), self.gone)
 
 
 def stack_text(scene: StackScene, before: StackScene | None = None) -> str:
@@ -161,9 +160,7 @@ def stack_svg(scene: StackScene, before: StackScene | None = None, tight: bool =
     height = y + 20
     if change.gone:
         height += 20
-        parts.append(
-            _text(0, y + 32, tr(_("Gone: {names}"), names=", ".join(change.gone)), "vt-muted", italic=True)
-        )
+        parts.append(_text(0, y + 32, gone_in_words(change.gone), "vt-muted", italic=True))
     title = escape(stack_text(scene, before))
     return (
         f'<svg class="vt-stack" viewBox="0 0 {width} {height:.0f}" width="{width}" height="{height:.0f}" '

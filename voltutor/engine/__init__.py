@@ -16,6 +16,7 @@ from voltutor.engine.errors import (
 )
 from voltutor.engine.find import Candidate, Found, candidates, find, find_for_deletion, for_deletion, survey
 from voltutor.engine.views import (
+    LOOPBACK,
     Change,
     ContainerSpec,
     ContainerView,
@@ -31,6 +32,7 @@ from voltutor.engine.views import (
 
 __all__ = [
     "CALL_LIMIT",
+    "LOOPBACK",
     "Candidate",
     "Change",
     "Conflict",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True)
 class MountView:
@@ -183,7 +185,7 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     network: str | None = "none"
     ports: tuple[int, ...] = ()
-    address: str = "127.0.0.1"
+    address: str = LOOPBACK
 
 
 @dataclass(frozen=True)

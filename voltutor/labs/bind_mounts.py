@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from voltutor.engine import Conflict, EngineGone, Mount
+from voltutor.engine import LOOPBACK, Conflict, EngineGone, Mount
 from voltutor.images import MIB
 from voltutor.labs.common import Refusal, bound, fetched, has, is_source, shell, unasked
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import (
     DEVICES,
     HOST_PATHS,
-    LOOPBACK,
     PUBLISHED_PORTS,
     READ_ONLY,
     Bench,

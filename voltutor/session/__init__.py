@@ -19,7 +19,6 @@ from voltutor.session.capabilities import (
     Capability,
 )
 from voltutor.session.commands import (
-    LOOPBACK,
     Bind,
     Command,
     Commit,
@@ -64,7 +63,6 @@ __all__ = [
     "IN_A_CONTAINER",
     "LATE",
     "LEARNER",
-    "LOOPBACK",
     "PROBES",
     "PUBLISHED_PORTS",
     "READ_ONLY",

@@ -177,7 +177,7 @@ def _devices(bench: Bench) -> Capability:
         ):
             tried = bench.engine.run(container, ["touch", "/probe/x"])
     except Refused:  # it can't mount what others can
-        return Capability(DEVICES, False, tr(_("mounting a block device takes a Docker that runs as root")))
+        return Capability(DEVICES, False, tr(_("the engine refuses to mount a block device")))
     finally:
         if device := devices.device_of(file):
             devices.detach(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -12,14 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
-from voltutor.engine import Mount
+from voltutor.engine import LOOPBACK, Mount
 from voltutor.errors import VoltutorError
 from voltutor.results import Result
 from voltutor.session import devices
 from voltutor.session.names import NameTaken
 from voltutor.text import _
-
-LOOPBACK = "127.0.0.1"
 
 if TYPE_CHECKING:
     from voltutor.session.bench import Bench
@@ -316,7 +315,11 @@ class CopyOut:
             file = tar.extractfile(member) if member and member.isfile() else None
             if file is None:
                 raise VoltutorError(_("{path} is no file."), _("Name a file to copy."), path=self.path)
-            (bench.files / self.folder / PurePosixPath(self.path).name).write_bytes(file.read())
+            copy = bench.files / self.folder / PurePosixPath(self.path).name
+            # A container that has this folder may have put a link here: what it leads to is not ours.
+            copy.unlink(missing_ok=True)
+            with copy.open("xb") as out:
+                shutil.copyfileobj(file, out)
         yield Progress()
 
 

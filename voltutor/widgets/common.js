@@ -75,12 +75,11 @@ function shell(code) {
   return element("pre", { class: "vt-code vt-shell" }, lines);
 }
 
-// A picture as the kernel drew it, with the same in words below, if there is anything to tell.
+// Draws a picture as the kernel made it; what is given back says the same in words, if there is anything to tell.
 function drawPicture(holder, picture, labels) {
   holder.innerHTML = picture.html;
-  const words = element("details", { hidden: !picture.text }, element("summary", {}, labels.words),
+  return element("details", { hidden: !picture.text }, element("summary", {}, labels.words),
     element("pre", { class: "vt-words" }, picture.text));
-  return words;
 }
 
 // An id that no other view on the page has.
