@@ -1,7 +1,7 @@
 # Thin over bootstrap.py, which works without make too: python3 bootstrap.py lab
 PYTHON ?= python3
 
-.PHONY: lab test bench setup
+.PHONY: lab test bench setup release-check
 
-lab test bench setup:
-	@$(PYTHON) bootstrap.py $@ $(ARGS)
+lab test bench setup release-check:
+	@"$(PYTHON)" -E bootstrap.py $@ $(ARGS)

@@ -18,6 +18,11 @@ import threading
 import time
 from pathlib import Path
 
+# Python leaves the script's folder out where PYTHONSAFEPATH is set.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from bootstrap_python import clean, for_pip, write_paths_in_ascii, wrong
+
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -49,35 +54,55 @@ def say(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set voltutor up, then open its labs or run its tests.")
-    parser.add_argument("what", choices=["lab", "test", "bench", "setup", "client"])
+    parser.add_argument("what", choices=["lab", "test", "bench", "setup", "client", "release-check"])
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on, such as --port 9000 or -k session")
     arguments = parser.parse_args()
-    if arguments.what == "client":
-        return 0 if docker_client() else 1
-    extras = "test" if arguments.what in ("test", "bench") else ""
+    for stream in (sys.stdout, sys.stderr):
+        # A path may have letters that the locale has not; what is said of it must still be said.
+        stream.reconfigure(errors="backslashreplace")
     try:
-        look()
-        environment()
-        packages(extras)
-        missing = programs()
-        if arguments.what == "test":
-            return test(arguments.rest)
-        if arguments.what == "bench":
-            return run([PYTHON, "-m", "tests.bench", *arguments.rest], check=False)
-        if find("docker") is None:
-            docker_client()
-        if images(missing) == 3:
-            return 3
-        if arguments.what == "lab":
-            return run([PYTHON, "-m", "voltutor", "lab", *arguments.rest], check=False)
-        say("Ready. Next: make lab")
-        return 0
+        return carry_out(arguments.what, arguments.rest)
     except Stop as stop:
         say(f"\n{stop}")
+        return 1
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        say(f"\n{error.strerror or error}{where}.\nMend that, then run the same command again.")
         return 1
     except KeyboardInterrupt:
         say("\nStopped. Nothing is lost: the same command goes on where this one was.")
         return 1
+
+
+def carry_out(what: str, rest: list[str]) -> int:
+    """All steps of a command; the exit code: 0 where each that was needed is done.
+
+    Raises:
+        Stop: one that all others need has failed.
+    """
+    if what == "client":
+        return 0 if docker_client() else 1
+    look()
+    environment()
+    packages("test" if what in ("test", "bench", "release-check") else "")
+    if what == "release-check":
+        return run([PYTHON, "-m", "tools.release"], check=False)
+    missing = programs()
+    if what == "test":
+        return test(rest)
+    if what == "bench":
+        return run([PYTHON, "-m", "tests.bench", *rest], check=False)
+    typed = find("docker") is not None or docker_client()
+    if code := images(missing):
+        return code
+    if what == "lab":
+        return run([PYTHON, "-m", "voltutor", "lab", *rest], check=False)
+    # Without apt nothing could be fetched: the engine has built the images, and lines are clicked.
+    failed = [*missing, *([] if typed else ["docker"])] if shutil.which("apt-get") else []
+    if failed:
+        raise Stop(f"Not all is there: {', '.join(failed)}.\nMend what is said above, then: make setup")
+    say("Ready. Next: make lab")
+    return 0
 
 
 # 1: look
@@ -104,25 +129,38 @@ def look() -> None:
     say(f"disk      {free / 1e9:.0f} GB free{'' if free > 3e9 else ': the packages and images need about 3'}")
     for name in ("fio", "busybox", "nginx", "docker"):
         say(f"{name:9} {find(name) or 'not found'}")
-    host = os.environ.get("VOLTUTOR_ENGINE") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    host = engine_url()
     state = engine_state(host)
-    own = sys.platform == "linux" and state not in ("listens", "named, asked later")
+    own = sys.platform == "linux" and state not in WITH_ENGINE
     say(f"engine    {host}: {state}{'; the labs bring one of their own' if own else ''}")
     display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     say(f"display   {'there' if display else 'none: the URL is printed instead'}")
 
 
-def find(name: str) -> str | None:
-    """A program on PATH, or unpacked under the home."""
-    unpacked = home() / "programs" / "root"
-    folders = [str(unpacked / part) for part in ("usr/bin", "bin", "usr/sbin")]
-    # A server's folder is not on everybody's PATH.
-    where = [*folders, os.environ.get("PATH", os.defpath), "/usr/sbin"]
-    return shutil.which(name, path=os.pathsep.join(where))
+def find(name: str) -> Path | None:
+    """A program, unpacked under the home or else on PATH."""
+    # Not before the version of Python was looked at; this module needs no package.
+    from voltutor.programs import find as found
+
+    return found(name, home())
+
+
+def engine_url() -> str:
+    """The engine that was named, or Docker's usual one; "embedded" is the labs' own."""
+    named = os.environ.get("VOLTUTOR_ENGINE")
+    if named in (None, "", "auto"):
+        named = os.environ.get("DOCKER_HOST")
+    return named or "unix:///var/run/docker.sock"
+
+
+WITH_ENGINE = ("listens", "named, asked later")
+"""States in which the labs need no engine of their own."""
 
 
 def engine_state(url: str) -> str:
     """Whether something listens; what it is, `voltutor doctor` tells."""
+    if url == "embedded":
+        return "chosen"
     if not url.startswith("unix://"):
         return "named, asked later"
     try:
@@ -148,7 +186,7 @@ def home() -> Path:
 
 def environment() -> None:
     """A virtual environment in the clone, which git ignores."""
-    if PYTHON.exists() and run([PYTHON, "-c", "import pip"], check=False, quiet=True) == 0:
+    if PYTHON.exists() and run([PYTHON, "-I", "-c", "import pip"], check=False, quiet=True) == 0:
         return
     if importlib.util.find_spec("ensurepip") is None:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -161,11 +199,18 @@ def environment() -> None:
 
 
 def packages(extras: str) -> None:
-    """Install the package as it lies here; a stamp by the hash of pyproject.toml lets later calls skip this."""
+    """Install the package as it lies here; a stamp by the hash of pyproject.toml lets later calls skip this, where
+    the environment has what the stamp says.
+
+    Raises:
+        Stop: pip failed, or what it installed is not in the environment.
+    """
     # With the folder, since a moved clone has an environment whose programs point to where it was.
-    wanted = hashlib.sha256(f"{ROOT}\n{(ROOT / 'pyproject.toml').read_text()}".encode()).hexdigest()
-    done = STAMP.read_text().split() if STAMP.exists() else []
-    if done[:1] == [wanted] and (not extras or extras in done):
+    text = (ROOT / "pyproject.toml").read_bytes()
+    wanted = hashlib.sha256(os.fsencode(ROOT) + b"\n" + text).hexdigest()
+    done = STAMP.read_text(encoding="ascii").split() if STAMP.exists() else []
+    named = [extras] if extras else []
+    if done[:1] == [wanted] and set(named) <= set(done) and not wrong(PYTHON, ROOT, named):
         return
     say("Installing packages; this takes a minute or two the first time.")
     target = f"{ROOT}[{extras}]" if extras else str(ROOT)
@@ -181,10 +226,17 @@ def packages(extras: str) -> None:
             "-q",
             "-e",
             target,
-        ]
+        ],
+        env=for_pip(PYTHON),
     )
+    write_paths_in_ascii(VENV)
+    if trouble := wrong(PYTHON, ROOT, named):
+        raise Stop(
+            f"pip ended well, but the environment can't be used: {trouble}.\n"
+            f"Remove {VENV}, then run the same command again; `pip config debug` tells what pip was told."
+        )
     kept = done[1:] if done[:1] == [wanted] else []
-    STAMP.write_text(" ".join([wanted, *sorted({*kept, *([extras] if extras else [])})]))
+    STAMP.write_text(" ".join([wanted, *sorted({*kept, *named})]), encoding="ascii")
 
 
 # 4: programs
@@ -195,7 +247,7 @@ def programs() -> list[str]:
     home; a server's package always so, since installing it would start the server. sudo is never run. Returns what
     is still missing."""
     wanted = [name for name in PACKAGES if find(name) is None]
-    if not set(wanted) - {"proot"}:  # which alone is no reason: where Docker answers nobody needs it
+    if not set(wanted) - {"proot"} and not (wanted and only_proot_helps()):
         return []
     names = ", ".join(wanted)
     if shutil.which("apt-get") is None:
@@ -220,6 +272,14 @@ def programs() -> list[str]:
             f"{stop}\nGoing on without: the engine will build the lab images instead, if it reaches a registry."
         )
     return [name for name in wanted if find(name) is None]
+
+
+def only_proot_helps() -> bool:
+    """Whether no engine listens here and the labs' own can have no namespaces: it then runs by PRoot."""
+    if sys.platform != "linux" or engine_state(engine_url()) in WITH_ENGINE:
+        return False
+    unshare = ["unshare", "--user", "--map-root-user", "--mount", "true"]
+    return shutil.which("unshare") is not None and run(unshare, check=False, quiet=True) != 0
 
 
 def without_root(names: list[str]) -> None:
@@ -277,7 +337,8 @@ def unpack_package(name: str, base: Path) -> bool:
     if run(download, check=False, quiet=True, folder=folder) != 0:
         return False
     for package in folder.glob("*.deb"):
-        run(["dpkg", "-x", package, folder / "root"])
+        if run(["dpkg", "-x", package, folder / "root"], check=False, quiet=True) != 0:
+            return False
     programs = base / "root" / "usr" / "bin"
     programs.mkdir(parents=True, exist_ok=True)
     shutil.copy2(folder / "root" / "usr" / "bin" / "docker", programs / "docker")
@@ -289,12 +350,15 @@ def unpack_package(name: str, base: Path) -> bool:
 
 
 def images(missing: list[str]) -> int:
-    """Make the small lab images where an engine answers; says what it costs where none does."""
+    """Make the small lab images where an engine answers; says what it costs where none does. The exit code."""
     code = run([PYTHON, "-m", "voltutor", "images", "build"], check=False)
     if code == 3:
         say("Without an engine the labs can't work; `.venv/bin/voltutor doctor` tells what was tried.")
-    elif code != 0 and {"busybox", "fio"} & set(missing):
-        say(f"Without {', '.join(missing)} there is no lab image.")
+    elif code != 0:
+        without = f" Missing here: {', '.join(missing)}." if missing else ""
+        say(
+            f"The lab images could not be made.{without}\nMend what is said above, then run the same command again."
+        )
     elif missing:
         say(f"Without {', '.join(missing)}, the steps that need it say so.")
     return code
@@ -313,10 +377,14 @@ def test(rest: list[str]) -> int:
         run([PYTHON, "-m", "ruff", "check", ROOT], check=False),
         run([PYTHON, "-m", "ruff", "format", "--check", ROOT], check=False),
         run([PYTHON, "-m", "mypy"], check=False),
-        run([VENV / "bin" / "lint-imports", "--no-logo"], check=False),
+        # Not its script in .venv/bin, whose first line a shell may not read, as with a quote in the path.
+        run([PYTHON, "-c", LINT_IMPORTS, "--no-logo"], check=False),
         run([PYTHON, "-m", "pytest", *(rest or at_once())], check=False),
     ]
     return int(any(codes))  # a tool that a signal ended has a negative code
+
+
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
 def at_once() -> list[str]:
@@ -335,7 +403,7 @@ def run(
     folder: Path = ROOT,
 ) -> int:
     """Run a program, in the clone or `folder`; while it is silent, a line every 5 s says that it still works."""
-    words = [str(word) for word in command]
+    words, env = [str(word) for word in command], clean() if env is None else env
     if quiet:
         return subprocess.run(words, cwd=folder, capture_output=True, env=env).returncode
     began, ended = time.monotonic(), threading.Event()
@@ -358,7 +426,7 @@ def run(
         ended.set()
     if check and code != 0:
         raise Stop(f"`{' '.join(words[:6])}` failed with exit code {code}; its own message is above.")
-    return code
+    return code if code >= 0 else 128 - code  # a signal ended it, told as a shell tells it
 
 
 if __name__ == "__main__":

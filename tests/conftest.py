@@ -18,6 +18,10 @@ from voltutor import cleanup
 from voltutor.engine import Engine, find
 from voltutor.session import Bench, Session
 
+os.environ.update({"LANG": "C.UTF-8"})
+for _name in ("LC_ALL", "LC_MESSAGES", "VOLTUTOR_LANGUAGE"):
+    os.environ.pop(_name, None)  # texts are compared in English, whatever language this machine speaks
+
 NO_SKIP = bool(os.environ.get("VOLTUTOR_NO_SKIP"))
 
 
@@ -34,8 +38,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture(autouse=True)
 def _no_engine_of_the_learner(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches an engine that it did not ask for."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "VOLTUTOR_ENGINE", "VOLTUTOR_SESSION", "VOLTUTOR_HEADLESS"):
+    docker = ("DOCKER_HOST", "DOCKER_CONTEXT")
+    ours = ("ENGINE", "DELETION_ENGINE", "SESSION", "HEADLESS", "FRONT", "LED", "LED_FROM", "LED_ENGINE")
+    for name in (*docker, *(f"VOLTUTOR_{each}" for each in ours)):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", "/nowhere")  # nor one by a context
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +101,9 @@ def _shared_images(
 ) -> Iterator[None]:
     """The lab images are made once, by a home of their own, so that no test's sweep takes them away."""
     wants = any(
-        "engine" in item.fixturenames or "bench" in item.fixturenames for item in request.session.items
+        {"engine", "bench"} & set(item.fixturenames)
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
     )
     if not wants:
         yield

@@ -1,14 +1,16 @@
-"""Every text has its translation, which keeps what must stay; the notebooks of each language are made from it."""
+"""A translation keeps what must stay, and a text without one is shown in English; the notebooks of each language are
+made from its catalogue."""
 
 from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests import catalogue
+from tools import catalogue, release
 from voltutor import text
 from voltutor.cli.notebooks import copied, source
 from voltutor.widgets import words
@@ -16,16 +18,36 @@ from voltutor.widgets import words
 BOTH = [(language, name) for language in catalogue.others() for name in catalogue.CATALOGUES]
 
 
-@pytest.mark.parametrize(("language", "name"), BOTH)
-def test_a_catalogue_has_every_text_and_no_other(language: str, name: str) -> None:
-    known = catalogue.read(language, name)
-    wanted = {each for _place, each in catalogue.CATALOGUES[name]()}
-    again = "run `python -m tests.catalogue`, and translate what it lists"
-    assert wanted - known.keys() == set(), again
-    assert known.keys() - wanted == set(), again
-    assert catalogue.path_of(language, name).read_text(encoding="utf-8") == catalogue.written(
-        language, name, known
-    ), again
+@pytest.mark.parametrize("language", catalogue.others())
+def test_the_catalogues_have_every_text_and_no_other(language: str) -> None:
+    assert catalogue.outdated(language) == [], "run `python -m tools.catalogue`"
+
+
+def test_a_text_without_a_translation_is_shown_in_english_and_stops_a_release(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = "A step that nobody has translated yet."
+    monkeypatch.setattr(catalogue, "LOCALE", tmp_path)
+    for language in catalogue.others():
+        for name, every in catalogue.CATALOGUES.items():
+            texts = [*every(), ("voltutor/labs/new.py", new)] if name == "voltutor" else [*every()]
+            monkeypatch.setitem(catalogue.CATALOGUES, name, partial(iter, texts))
+            path = catalogue.path_of(language, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            known = {text: f"translated {text}" for _place, text in texts if text != new}
+            path.write_text(catalogue.written(language, name, known), encoding="utf-8")
+    monkeypatch.setattr(text, "LOCALE", tmp_path)
+    text._catalogue.cache_clear()
+    monkeypatch.setenv("VOLTUTOR_LANGUAGE", "zh")
+    try:
+        assert text.tr(new) == new
+        assert text.tr("passed") == "translated passed"
+        assert catalogue.lacking("zh") == [("voltutor/labs/new.py", new)]
+        assert release.main() == 1
+        assert new in capsys.readouterr().out
+    finally:
+        monkeypatch.undo()
+        text._catalogue.cache_clear()
 
 
 @pytest.mark.parametrize(("language", "name"), BOTH)
@@ -36,21 +58,19 @@ def test_a_translation_keeps_fields_code_options_and_lines(language: str, name: 
 
 
 @pytest.mark.parametrize("language", catalogue.others())
-def test_the_notebooks_are_as_the_catalogue_says_and_their_code_is_the_same(language: str) -> None:
-    known = catalogue.read(language, "labs")
+def test_the_notebooks_of_a_language_have_the_same_code_and_other_prose(language: str) -> None:
     originals = sorted(catalogue.LABS.glob("*.ipynb"))
     made = sorted((catalogue.LABS / language).glob("*.ipynb"))
     assert [path.name for path in made] == [path.name for path in originals]
+    known = catalogue.read(language, "labs")
     for original, translated in zip(originals, made, strict=True):
-        assert translated.read_text(encoding="utf-8") == catalogue.notebook(original, known), (
-            "run `python -m tests.catalogue`"
-        )
         cells, others = (
             json.loads(path.read_text(encoding="utf-8"))["cells"] for path in (original, translated)
         )
         for cell, other in zip(cells, others, strict=True):
             assert cell["cell_type"] == other["cell_type"]
-            assert (cell["source"] == other["source"]) == (cell["cell_type"] == "code")
+            translates = cell["cell_type"] == "markdown" and "".join(cell["source"]) in known
+            assert (cell["source"] != other["source"]) == translates
 
 
 def test_a_lost_field_an_added_option_or_a_changed_command_is_found() -> None:
@@ -80,6 +100,32 @@ def test_texts_are_in_the_language_asked_for_and_else_in_english(monkeypatch: py
     assert text.tr("passed") == "passed"
 
 
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_TW"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "zh_CN", "LANG": "en_US.UTF-8"}, "zh"),
+        ({"LC_MESSAGES": "", "LANG": "zh_CN"}, "zh"),
+        ({"LC_MESSAGES": "en_GB", "LANG": "zh_CN"}, "en"),
+        ({"LC_ALL": "C", "LC_MESSAGES": "zh_CN", "LANG": "zh_CN"}, "en"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "zh_CN"}, "en"),
+        ({"LC_ALL": "zh_CN.GB18030", "LANG": "C"}, "zh"),
+        ({"VOLTUTOR_LANGUAGE": "zh-Hans", "LC_ALL": "en_US"}, "zh"),
+        ({"VOLTUTOR_LANGUAGE": "en", "LC_ALL": "zh_CN"}, "en"),
+        ({"VOLTUTOR_LANGUAGE": "", "LC_ALL": "zh_CN"}, "zh"),
+    ],
+)
+def test_the_first_variable_that_is_set_decides(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], language: str
+) -> None:
+    monkeypatch.delenv("LANG", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert text.language() == language
+
+
 def test_the_folder_of_the_notebooks_tells_the_language(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -89,6 +135,17 @@ def test_the_folder_of_the_notebooks_tells_the_language(
         monkeypatch.chdir(tmp_path / folder)
         text._of_the_folder.cache_clear()
         assert text.language() == language
+        monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+        assert text.language() == "zh", "where the folder says nothing, the locale does"
+        monkeypatch.delenv("LANG")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    for notebook, language in (
+        ("/h/labs/zh/00-start-here.ipynb", "zh"),
+        ("/h/labs/00-start-here.ipynb", "en"),
+    ):
+        monkeypatch.setenv("JPY_SESSION_NAME", notebook)
+        text._of_the_folder.cache_clear()
+        assert text.language() == language, "a page and its cards speak one language"
     monkeypatch.undo()
     text._of_the_folder.cache_clear()
 

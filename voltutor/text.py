@@ -6,6 +6,7 @@ filled in after the translation. The catalogues are gettext's, `locale/LANGUAGE/
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Mapping
@@ -35,15 +36,27 @@ def known(asked: str) -> str | None:
     return language if language in languages() else None
 
 
+CHOICE = "VOLTUTOR_LANGUAGE"
+"""The variable that chooses the language of this kit alone."""
+
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""What chooses the language of messages, the strongest first (POSIX, 8.2)."""
+
+
 def language() -> str:
-    """The language of the texts: that of `VOLTUTOR_LANGUAGE`, or else of the notebooks' folder in which this process
-    works, such as labs/zh; English otherwise."""
-    asked = os.environ.get("VOLTUTOR_LANGUAGE")
-    return (known(asked) if asked else _of_the_folder()) or ENGLISH
+    """The language of the texts: that of `VOLTUTOR_LANGUAGE`; else of the notebook whose kernel this is, such as one
+    of labs/zh, since a page and its cards speak one language; else of the locale. The first variable that
+    is set decides, and stands for English where it names a language without texts, or none as "C" does."""
+    if asked := os.environ.get(CHOICE):
+        return known(asked) or ENGLISH
+    locale = next(filter(None, map(os.environ.get, LOCALE_VARIABLES)), "")
+    return _of_the_folder() or known(locale) or ENGLISH
 
 
 @lru_cache
 def _of_the_folder() -> str | None:
+    if notebook := os.environ.get("JPY_SESSION_NAME"):  # by jupyter_server, for a kernel
+        return known(Path(notebook).parent.name) or ENGLISH
     try:
         here = Path.cwd()
     except OSError:  # it is gone
@@ -60,6 +73,29 @@ def _catalogue(language: str) -> Mapping[str, str]:
 
     with (LOCALE / language / "LC_MESSAGES" / "voltutor.po").open("rb") as file:
         return {str(text.id): str(text.string) for text in read_po(file) if text.string and not text.fuzzy}
+
+
+_UNPRINTABLE = re.compile(
+    # Control characters but for the newline, line and paragraph separators, what turns the direction of writing,
+    # halves of characters, which no terminal's encoding can write, and what XML may not hold.
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def legible(text: str) -> str:
+    """A text that did not come from this kit, as it may be shown: what a terminal or a page would obey, rather than
+    show, becomes visible, such as ``\\x1b``. Newlines stay."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def printable(text: str) -> str:
+    """The same for one line, such as a file's or a job's name within it: newlines become visible too."""
+    return legible(text).replace("\n", "\\n")
+
+
+def escape(text: str, quote: bool = True) -> str:
+    """The same for HTML and SVG, of which none of it is markup; without `quote`, not for an attribute."""
+    return html.escape(legible(text), quote)
 
 
 def tr(message: str, /, **fields: object) -> str:

@@ -34,30 +34,63 @@ class Opened:
     home: Path
 
 
-@contextlib.contextmanager
-def served(lab: str, port: int, engine_url: str, home: Path) -> Iterator[Opened]:
-    """`voltutor lab LAB` for as long as the block runs."""
-    words = [sys.executable, "-m", "voltutor", "lab", lab, "--no-browser", "--port", str(port)]
-    env = {**os.environ, "VOLTUTOR_HOME": str(home)}
-    process = subprocess.Popen(
-        [*words, "--engine", engine_url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
-    )
-    lines: queue.Queue[str] = queue.Queue()
-    assert process.stdout
-    stdout = process.stdout
-    threading.Thread(target=lambda: [lines.put(line) for line in stdout], daemon=True).start()
-    said: list[str] = []
-    try:
-        until = time.monotonic() + START_LIMIT
-        while time.monotonic() < until and not (said and said[-1].startswith("http")):
+class Starting:
+    """`voltutor lab LAB`, started on an engine that is named for all labs, or else only found; what it says is
+    kept."""
+
+    def __init__(
+        self, lab: str, port: int, engine_url: str, home: Path, *, named: bool = True, **options: Any
+    ) -> None:
+        words = [sys.executable, "-P", "-m", "voltutor", "lab", lab, "--no-browser", "--port", str(port)]
+        env = {**os.environ, **options.pop("env", {}), "VOLTUTOR_HOME": str(home)}
+        if named:
+            words += ["--engine", engine_url]
+        else:
+            env["DOCKER_HOST"] = engine_url
+        self.home, self.said = home, list[str]()
+        self.process = subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env=env,
+            **options,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        assert self.process.stdout
+        stdout = self.process.stdout
+
+        def listen() -> None:
+            for line in stdout:
+                self._lines.put(line)
+
+        threading.Thread(target=listen, daemon=True).start()
+
+    def opened(self, limit: float = START_LIMIT) -> Opened:
+        """Wait until it tells its URL, so many seconds at most."""
+        until = time.monotonic() + limit
+        while not (self.said and self.said[-1].startswith("http")):
             try:
-                said.append(lines.get(timeout=1))
+                self.said.append(self._lines.get(timeout=1))
             except queue.Empty:
-                assert process.poll() is None, "".join(said)
-        yield Opened(said[-1].strip(), process, home)
+                assert self.process.poll() is None, "".join(self.said)
+                assert time.monotonic() < until, "".join(self.said)
+        return Opened(self.said[-1].strip(), self.process, self.home)
+
+    def end(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def served(lab: str, port: int, engine_url: str, home: Path, **options: Any) -> Iterator[Opened]:
+    """`voltutor lab LAB` for as long as the block runs; `env` and what else Popen takes."""
+    starting = Starting(lab, port, engine_url, home, **options)
+    try:
+        yield starting.opened()
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        starting.end()
 
 
 @contextlib.contextmanager

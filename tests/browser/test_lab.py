@@ -23,6 +23,7 @@ import pytest
 
 from tests.browser.conftest import Opened, browser, served
 from tests.conftest import sweep
+from voltutor.cli import warm
 from voltutor.engine import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
@@ -127,18 +128,14 @@ def test_it_works_by_keyboard_and_a_typed_command_turns_a_card_green(
 
 
 def test_a_cell_answers_while_a_card_measures(page: Any, opened: Opened) -> None:
-    from jupyter_client.blocking.client import BlockingKernelClient
-
     one = card(page, "price")
     one.get_by_role("button", name="I don't know").click()
     one.locator(RUN).click()
     page.wait_for_selector('.vt-card[data-step="price"] button.vt-cancel:not([hidden])', timeout=30_000)
-    (connection,) = (opened.home / "jupyter" / "runtime").glob("kernel-*.json")
-    client = BlockingKernelClient()
-    client.load_connection_file(str(connection))
-    client.start_channels()
+    runtime = [opened.home / "jupyter" / "runtime", *(opened.home / "sockets").glob("*")]
+    (connection,) = (path for folder in runtime for path in folder.glob("kernel-*.json"))
+    client = warm._client(connection)
     try:
-        client.wait_for_ready(timeout=60)
         answers: list[Any] = []
         client.execute_interactive("1+1", timeout=60, output_hook=answers.append)
         results = [

@@ -136,7 +136,7 @@ def test_an_engine_that_dies_in_the_middle_is_named_and_the_next_clean_up_finish
 
         if when == "clean":
             bench.do(Run("one", "lab", volumes=(Mount("/x"), Mount("/y", "vol"))))
-        engine._api.send = dying  # type: ignore[method-assign]
+        engine._api.send = dying
         with pytest.raises(EngineGone) as gone:
             work()
         assert own.url in str(gone.value)
@@ -229,7 +229,7 @@ def test_a_kill_after_any_single_call_of_a_lab_leaves_nothing_that_clean_does_no
                     os.kill(os.getpid(), signal.SIGKILL)
                 return answer
 
-            engine._api.send = counted  # type: ignore[method-assign]
+            engine._api.send = counted
             bench = Bench(engine, home)
             for step in lab.steps:
                 drain(perform(step, bench))

@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
     # what a lab does
 
     def _mounts(self, bench: Bench, wanted: list[str]) -> tuple[Mount, ...]:
-        return tuple(Mount(*one.split("=")) for one in wanted)
+        return tuple(Mount(target, source) for target, _is, source in (one.partition("=") for one in wanted))
 
     @rule(who=LEARNERS, name=LOGICAL, mounts=MOUNTS, of=st.none() | LOGICAL)
     def lab_runs(self, who: int, name: str, mounts: list[str], of: str | None) -> None:
@@ -95,9 +95,11 @@ class Machine(RuleBasedStateMachine):
     def typed_with_volumes_of_others(self, who: int, name: str, key: tuple[str, str]) -> None:
         bench = self.benches[who]
         if key in self.theirs:
-            shared = {"container": {"volumes_from": (key[1],)}, "volume": {"mounts": (Mount("/v", key[1]),)}}[
-                key[0]
-            ]
+            kinds: dict[str, dict[str, Any]] = {
+                "container": {"volumes_from": (key[1],)},
+                "volume": {"mounts": (Mount("/v", key[1]),)},
+            }
+            shared = kinds[key[0]]
             with contextlib.suppress(*HARMLESS):
                 made = self.engine.create_container(ContainerSpec(bench.names(name), self.image, **shared))
                 bench.note_mounts(made)

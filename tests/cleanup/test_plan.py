@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from voltutor.cleanup import Owner, Scene, Thing, plan
+from voltutor.engine import ImageView
+from voltutor.images import RECIPE_LABEL
+from voltutor.session import JournalState, Reservation
+
+find = import_module("voltutor.cleanup.find")  # the package has a function of this name
 
 ONE = Thing("container", "c1", "one", Owner.OURS, "ab12")
 HAND = Thing("container", "c2", "two", Owner.BY_HAND, "ab12", step="copy-up")
@@ -55,3 +62,15 @@ def test_a_volume_that_a_staying_container_uses_stays() -> None:
         "w": False,
     }
     assert names(plan(scene, by_hand=True).remove) == ["two", "w"]
+
+
+def test_a_nameless_image_is_ours_by_its_id_and_by_hand_where_only_a_label_says_so() -> None:
+    name = "voltutor/lab:0123456789ab"
+    image = ImageView("sha256:1", (), {RECIPE_LABEL: "0123456789ab" + "c" * 52}, ("l",), 1)
+    reserved = {("image", name): Reservation("image", name, name)}
+    asked_for = JournalState(reserved=reserved)  # type: ignore[arg-type]  # a literal's key is any text
+    assert find._had_name(asked_for, image) == (name, Owner.BY_HAND)
+    made = replace(asked_for, made={("image", name): "sha256:1"})
+    assert find._had_name(made, image) == (name, Owner.OURS)
+    committed = replace(asked_for, made={("image", name): "sha256:of the image that it came from"})
+    assert find._had_name(committed, image) is None

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
 import pytest
 
 from tests.dockerd import can_start, dockerd, formatted
+from voltutor.cli import main
 from voltutor.engine import Engine
-from voltutor.images import MIB
+from voltutor.images import LAB_IMAGES, MIB
 from voltutor.results import Result, load
-from voltutor.session import PROBES, Bench, Session
+from voltutor.session import PROBES, Bench, Progress, Session
 
 Command = Callable[..., Any]
 
@@ -43,6 +48,32 @@ def test_without_an_engine_it_is_said_in_a_sentence_with_what_mends_it(
     assert "https://docs.docker.com" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert len(done.stderr.strip().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"LC_ALL": "zh_CN.UTF-8"}, "没有"),
+        ({"VOLTUTOR_LANGUAGE": "zh", "LC_ALL": "C"}, "没有"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "no socket there"),
+    ],
+    ids=str,
+)
+def test_every_command_speaks_the_language_that_the_variables_choose(
+    voltutor: Command, tmp_path: Path, env: dict[str, str], said: str
+) -> None:
+    done = voltutor("images", "list", "--engine", f"unix://{tmp_path}/none.sock", env=env)
+    assert done.returncode == 3
+    assert said in done.stderr
+
+
+def test_a_language_without_texts_is_refused_where_it_was_asked_for(voltutor: Command) -> None:
+    done = voltutor("fio", input="", env={"VOLTUTOR_LANGUAGE": "tlh"})
+    assert done.returncode == 2
+    assert "tlh" in done.stderr
+    assert "en, zh" in done.stderr
+    spoken = voltutor("lab", "--language", "tlh", env={"VOLTUTOR_LANGUAGE": "en"})
+    assert spoken.returncode == 2
 
 
 def test_doctor_as_json_is_one_document_with_every_refusal(voltutor: Command, tmp_path: Path) -> None:
@@ -100,10 +131,10 @@ def test_fio_reads_stdin_and_refuses_what_is_not_fio(voltutor: Command, tmp_path
     write = {"total_ios": 1, "iops": 5, "bw_bytes": 9}
     text = json.dumps({"fio version": "fio-3.33", "jobs": [{"jobname": "j", "write": write}]})
     done = voltutor("fio", input=text)
-    assert (done.returncode, done.stdout) == (0, "fio 3.33\nj write: 5 IOPS, 9 B/s\n")
-    assert (
-        json.loads(voltutor("fio", "--json", input=text).stdout)["jobs"][0]["directions"]["write"]["ios"] == 1
-    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "fio 3.33")
+    assert "| j   | write     | 5.00 |" in done.stdout
+    (run,) = json.loads(voltutor("fio", "--json", input=text).stdout)["runs"]
+    assert run["jobs"][0]["directions"]["write"]["ios"] == 1
     assert voltutor("fio", input="hello").returncode == 1
     missing = voltutor("fio", str(tmp_path / "none"))
     assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
@@ -127,8 +158,60 @@ def test_measure_writes_results_and_plots(
     assert "first-write 256 MiB, layer / volume" in done.stdout
 
 
+def built(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
+    """The keys of what `images build` has made."""
+    made: list[str] = []
+
+    class FakeBench:
+        engine = SimpleNamespace(image=lambda _tag: None)
+
+        def __init__(self, _engine: object) -> None: ...
+
+        def image(self, key: str) -> str:
+            return f"{LAB_IMAGES[key].repository}:1"
+
+        def has_image(self, key: str) -> bool:
+            return key == "seed"
+
+        def prepare(self, *keys: str) -> list[Progress]:
+            made.extend(keys)
+            return []
+
+    monkeypatch.setattr("voltutor.cli.images.Bench", FakeBench)
+    monkeypatch.setattr("voltutor.cli.images.find", lambda _url: None)
+    assert main(["images", "build", *words]) == 0
+    return made
+
+
+def test_just_the_images_that_are_named_are_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert built(monkeypatch, "tree") == ["tree"]
+    assert built(monkeypatch, "tree", "voltutor/store", "voltutor/web:0123456789ab") == [
+        "tree",
+        "store",
+        "web",
+    ]
+    assert built(monkeypatch) == ["lab", "files"]
+    capsys.readouterr()
+    assert built(monkeypatch, "--all") == list(LAB_IMAGES)
+    size = sum(image.data_bytes for key, image in LAB_IMAGES.items() if key != "seed") // MIB
+    assert f"{size} MiB" in capsys.readouterr().out.splitlines()[0], "told before it is made"
+
+
+def test_all_images_and_some_of_them_are_not_asked_for_at_once(voltutor: Command) -> None:
+    refused = voltutor("images", "build", "--all", "lab")
+    assert refused.returncode == 2
+    assert "--all" in refused.stderr
+
+
 @pytest.mark.engine
 def test_images_are_listed_and_built(voltutor: Command, engine_url: str, bench: Bench) -> None:
+    before = bench.has_image("redis")
+    unknown = voltutor("images", "build", "redis", "nonsense", "--engine", engine_url)
+    assert unknown.returncode == 2
+    assert "seed-small" in unknown.stderr
+    assert bench.has_image("redis") == before, "none is made where one is unknown"
     assert voltutor("images", "build", "--engine", engine_url).returncode == 0
     listed = voltutor("images", "list", "--engine", engine_url).stdout
     assert bench.image("lab") in listed
@@ -202,3 +285,37 @@ def test_a_report_writes_over_reports_only(voltutor: Command, tmp_path: Path) ->
     for _again in range(2):
         assert voltutor("report", data, "--html", str(page)).returncode == 0
     assert 'content="voltutor"' in page.read_text()
+
+
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+"""In a mount namespace: a folder that nobody can write to, root neither; then a command."""
+
+
+@pytest.mark.parametrize("inside", ["", "/not-there"], ids=["there", "to be made"])
+@pytest.mark.engine
+def test_doctor_looks_and_tells_where_the_home_can_t_be_written(
+    engine_url: str, home: Path, inside: str
+) -> None:
+    namespace = [
+        "unshare",
+        "--mount",
+        *([] if os.geteuid() == 0 else ["--map-root-user"]),
+        "sh",
+        "-c",
+        READ_ONLY,
+    ]
+    if subprocess.run([*namespace, "sh", str(home), "true"], capture_output=True).returncode:
+        pytest.skip("needs a mount namespace")
+    command = [*namespace, "sh", str(home), sys.executable, "-m", "voltutor", "doctor", "--json"]
+    env = {**os.environ, "VOLTUTOR_HOME": f"{home}{inside}"}
+    done = subprocess.run([*command, "--engine", engine_url], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["engines"]
+    assert f"{home}{inside} can't be written: Read-only file system" in report["home_trouble"]
+    assert not any(lab["works"] for lab in report["labs"])
+    # This home's own engine needs the home too, which is a reason and no traceback.
+    alone = subprocess.run([*command, "--engine", "embedded"], env=env, capture_output=True, text=True)
+    assert alone.returncode == 3
+    assert "can't be written: Read-only file system" in json.loads(alone.stdout)["home_trouble"]
+    assert "Traceback" not in alone.stderr

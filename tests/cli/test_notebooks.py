@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from voltutor.cli import notebooks
+from voltutor.errors import UsageError
 
 
 def notebook(*sources: str) -> str:
@@ -61,3 +62,29 @@ def test_a_lost_ledger_makes_no_second_copy(labs: Path, home: Path) -> None:
     (home / "labs" / ".copied.json").unlink()
     assert notebooks.copied(home) == [copy]
     assert len(list((home / "labs").glob("*.ipynb"))) == 1
+
+
+OURS = [Path(f"{name}.ipynb") for name in ("00-start-here", "03-bind-mounts-1a2b3c4d", "10-more")]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("0", 0),
+        ("00-start-here", 0),
+        ("3", 1),
+        ("03", 1),
+        ("03-bind-mounts", 1),
+        ("03-bi", 1),
+        ("labs/03-bind-mounts.ipynb", 1),
+        ("10", 2),
+    ],
+)
+def test_a_lab_is_named_by_number_by_name_or_by_path(name: str, meant: int) -> None:
+    assert notebooks.named(name, OURS) == OURS[meant]
+
+
+@pytest.mark.parametrize("name", ["", "1", "4", "nonsense", "bind"])
+def test_a_name_of_no_lab_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(UsageError, match="Take one of: 00-start-here, 03-bind-mounts"):
+        notebooks.named(name, OURS)

@@ -13,7 +13,8 @@ from tests.contract.conftest import Target
 
 
 def inspect(target: Target, name: str) -> dict[str, Any]:
-    return json.loads(target.cli(f"docker inspect {name}"))[0]
+    found: list[dict[str, Any]] = json.loads(target.cli(f"docker inspect {name}"))
+    return found[0]
 
 
 def diff(target: Target, name: str) -> set[str]:

@@ -12,7 +12,10 @@ from tests.contract.conftest import Target
 
 
 def mounts(target: Target, name: str) -> list[dict[str, object]]:
-    return json.loads(target.cli(f"docker inspect --format '{{{{json .Mounts}}}}' {name}"))
+    mounts: list[dict[str, object]] = json.loads(
+        target.cli(f"docker inspect --format '{{{{json .Mounts}}}}' {name}")
+    )
+    return mounts
 
 
 def volumes(target: Target, more: str = "") -> list[str]:

@@ -140,8 +140,7 @@ def test_without_room_beside_them_the_storage_stands_below_the_containers() -> N
     assert len({box["x"] for box in tight}) == 1
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])), st.text(max_size=80))
+@given(st.text(), st.text(max_size=80))
 def test_any_name_gives_well_formed_svg(name: str, path: str) -> None:
-    clean = "".join(c for c in path if c.isprintable())
-    mount = MountedAt(clean, Storage("bind", clean))
+    mount = MountedAt(path, Storage("bind", path))
     ET.fromstring(mounts_svg(MountScene((ContainerMounts(name, "running", (mount,)),))))

@@ -62,7 +62,8 @@ def test_every_container_stands_on_the_image_and_within_the_picture(count: int, 
     boxes: dict[str, list[tuple[float, float, float, float]]] = {"vt-own": [], "vt-image": []}
     for box in root.findall("{http://www.w3.org/2000/svg}rect"):
         if (name := box.get("class", "").split(" ")[0]) in boxes:
-            boxes[name].append(tuple(float(box.get(key, "0")) for key in ("x", "y", "width", "height")))
+            x, y, wide, tall = (float(box.get(key, "0")) for key in ("x", "y", "width", "height"))
+            boxes[name].append((x, y, wide, tall))
     assert len(boxes["vt-own"]) == count
     for x, y, wide, tall in boxes["vt-own"] + boxes["vt-image"]:
         assert 0 <= x <= x + wide <= width

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,23 @@ def test_nobody_else_reaches_its_socket_or_its_store(own: Embedded) -> None:
         assert subprocess.run(other, capture_output=True, check=False).returncode != 0
 
 
+def test_in_a_home_with_a_long_path_its_socket_lies_elsewhere_and_leaves_nothing_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from voltutor.embedded.server import socket_path
+
+    (folder / "runtime").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
+    own = Embedded(folder / ("e" * 100))
+    own.socket = socket_path(own.folder)
+    own.start()
+    try:
+        assert own.socket.is_relative_to(folder / "runtime")
+    finally:
+        own.stop()
+    assert list((folder / "runtime").iterdir()) == []
+
+
 def test_it_ends_by_itself_when_idle_and_empty(folder: Path) -> None:
     own = Embedded(folder / "e")
     own.folder.mkdir()
@@ -220,7 +238,10 @@ def test_what_is_refused_is_refused_by_name(own: Embedded) -> None:
         with pytest.raises(APIError, match=part) as caught:
             api.create_container("box", **options)
         assert caught.value.status_code == 501
-    for call in (lambda: api.stats("x", stream=False), lambda: api.create_network("n"), lambda: api.top("x")):
+    calls: list[Callable[[], object]] = [
+        lambda: api.stats("x", stream=False), lambda: api.create_network("n"), lambda: api.top("x"),
+    ]  # fmt: skip
+    for call in calls:
         with pytest.raises(APIError, match="Docker") as caught:
             call()
         assert caught.value.status_code == 501
@@ -333,7 +354,7 @@ def test_another_user_without_any_capability_runs_it(folder: Path) -> None:
     folder.chmod(0o755)
     packages = folder / "packages"
     _copy_packages(packages)
-    tried = [*prefix, "env", f"PYTHONPATH={packages}", python, "-c", "import voltutor.embedded, aiohttp"]
+    tried = [*prefix, "env", f"PYTHONPATH={packages}", str(python), "-c", "import voltutor.embedded, aiohttp"]
     if subprocess.run(tried, capture_output=True, check=False, cwd="/").returncode != 0:
         pytest.skip("the system's Python can't load aiohttp as another user")
     shutil.chown(folder, 1000, 1000)
@@ -397,7 +418,7 @@ def test_a_kill_without_namespaces_ends_what_is_being_forked_too(folder: Path) -
             until(lambda: len(_sleepers(seconds)) > 5)
             api.kill(f"forks-{number}")
             until(lambda: not _sleepers(seconds))
-            until(lambda n=number: api.inspect_container(f"forks-{n}")["State"]["Status"] == "exited")
+            until(partial(_has_exited, api, f"forks-{number}"))
             assert api.inspect_container(f"forks-{number}")["State"]["ExitCode"] == 137
     finally:
         made.stop()
@@ -414,3 +435,7 @@ def test_after_a_kill_the_next_engine_waits_until_what_was_left_has_ended(folder
         release.join()
     assert client(made).ping()
     made.stop()
+
+
+def _has_exited(api: Any, name: str) -> bool:
+    return bool(api.inspect_container(name)["State"]["Status"] == "exited")

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +40,7 @@ def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return out.getvalue()
 
 
-def unpack(data: bytes, root: Path, **options: bool) -> None:
+def unpack(data: bytes, root: Path, **options: Any) -> None:
     layers.unpack(io.BytesIO(data), str(root), **options)
 
 

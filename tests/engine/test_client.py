@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,7 @@ def test_a_program_that_takes_too_long_is_given_up(bench: Bench, engine: Engine)
 def test_waiting_for_a_program_can_be_stopped_at_any_time(bench: Bench, engine: Engine) -> None:
     with bench.scratch("lab") as ref:
         running = engine.exec(ref, ["sleep", "60"])
+        assert isinstance(running, Generator)
         assert next(running) is None
         began = time.monotonic()
         running.close()

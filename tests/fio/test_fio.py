@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dockerd import can_start, newer
-from voltutor.fio import FioError, Job, Latency, NotFio, Sample, command, parse, samples
+from voltutor.fio import FioError, Job, Latency, NotFio, command, parse, samples
 from voltutor.fio.job import Value
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "fio-samples"
@@ -107,10 +106,8 @@ def test_bins_are_in_nanoseconds_whatever_the_version_prints(version: str) -> No
     assert set(found.percentiles.values()) <= set(found.bins)
     mean = sum(at * count for at, count in found.bins.items()) / sum(found.bins.values())
     assert mean == pytest.approx(found.mean, rel=0.01)
-    assert (min(found.bins), max(found.bins)) == (
-        pytest.approx(found.min, rel=0.02),
-        pytest.approx(found.max, rel=0.02),
-    )
+    assert min(found.bins) == pytest.approx(found.min, rel=0.02)
+    assert max(found.bins) == pytest.approx(found.max, rel=0.02)
     assert 0.0 not in found.percentiles, "it pads the list"
 
 
@@ -383,28 +380,23 @@ def test_a_log_of_a_real_run_is_read_line_by_line(program: str, tmp_path: Path) 
     assert list(samples("no log\n1, 2\n1, 2, 7, 4\n")) == []
 
 
-def test_a_log_is_read_within_a_second_whatever_stands_around_it() -> None:
-    began = time.perf_counter()
-    for around in (
-        "\n" * 40_000,
-        " " * 40_000,
-        "\n \t" * 40_000,
-        "7," * 40_000,
-        "7" * 40_000,
-        "1, 2, 0\n" * 9_000,
-    ):
-        assert list(samples(f"{around}\n  5 , 6, 1 , 4096 , 0\r\n{around}")) == [
-            Sample(5_000_000, 6, "write", 4096)
-        ]
-    assert time.perf_counter() - began < 1
-    assert list(samples(f"{'9' * 5000}, 1, 1, 4096\n1, 2,\n1, 4096\n")) == []
-
-
-def test_what_is_not_fio_is_refused_within_a_second() -> None:
-    began = time.perf_counter()
+@pytest.mark.parametrize(
+    "part",
+    [
+        "{",
+        '{"fio version"',
+        '{"fio version":',
+        '"jobname"{"a":',
+        '[{"fio version":',
+        'x "fio version"\n',
+        " ",
+        '\\"fio version\\"',
+    ],
+)
+def test_a_text_full_of_beginnings_is_refused_all_the_same(part: str) -> None:
+    """At a length at which following each to its end, or counting the lines before it, would not end."""
     with pytest.raises(NotFio):
-        parse("{" * 200_000)
-    assert time.perf_counter() - began < 1
+        parse(part * 8_000)
 
 
 def test_directions_of_a_real_run_reported_as_one(program: str, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import platform
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -176,6 +178,27 @@ def test_a_program_that_the_engine_could_not_run_is_refused(
     script.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + b"\xf3\x00" + bytes(40))
     with pytest.raises(MissingPrograms, match="architecture"):
         locate("x86_64", tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs programs of Linux")
+@pytest.mark.parametrize("hangs", ["", "ldd", "busybox"])
+def test_a_program_that_fails_or_hangs_is_a_sentence(
+    hangs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("busybox", "fio", "cp"):
+        path = tmp_path / "programs" / "root" / "bin" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(sys.executable)  # which fails with --list
+    run = subprocess.run
+
+    def hang(command: list[str | Path], **options: object) -> object:
+        if hangs and (command[0] == "ldd") == (hangs == "ldd"):
+            raise subprocess.TimeoutExpired(command, 1)
+        return run(command, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    with pytest.raises(MissingPrograms, match="can't be run"):
+        locate(platform.machine(), tmp_path)
 
 
 def test_without_programs_a_dockerfile_makes_the_same_files() -> None:

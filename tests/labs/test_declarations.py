@@ -40,8 +40,9 @@ from voltutor.widgets.controller import option_text
 
 pytestmark = pytest.mark.engine
 
-STEPS = [pytest.param(lab, step, id=f"{lab.id}:{step.id}") for lab in LABS.values() for step in lab.steps]
-QUICK = [param for param in STEPS if not param.values[1].measures]
+EACH = [(lab, step) for lab in LABS.values() for step in lab.steps]
+STEPS = [pytest.param(lab, step, id=f"{lab.id}:{step.id}") for lab, step in EACH]
+QUICK = [pytest.param(lab, step, id=f"{lab.id}:{step.id}") for lab, step in EACH if not step.measures]
 WRONG = [
     pytest.param(lab, step, reason, commands, id=f"{lab.id}:{step.id}:{number}")
     for lab in LABS.values()

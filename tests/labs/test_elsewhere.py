@@ -32,12 +32,8 @@ from voltutor.session import Bench
 
 pytestmark = pytest.mark.engine
 
-STEPS = [
-    pytest.param(lab, step, id=f"{lab.id}:{step.id}")
-    for lab in LABS.values()
-    for step in lab.steps
-    if not step.measures
-]
+EACH = [(lab, step) for lab in LABS.values() for step in lab.steps if not step.measures]
+STEPS = [pytest.param(lab, step, id=f"{lab.id}:{step.id}") for lab, step in EACH]
 
 
 def drain(work: Iterator[object]) -> None:
@@ -52,7 +48,7 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[str]:
     with embedded(folder / "e", request.param) as made:
         (folder / "images").mkdir()
         keeper = Bench(find(made.url, {}), folder / "images")
-        drain(keeper.prepare(*dict.fromkeys(["lab", *(param.values[1].image for param in STEPS)])))
+        drain(keeper.prepare(*dict.fromkeys(["lab", *(step.image for _lab, step in EACH)])))
         yield made.url
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -316,7 +316,7 @@ PLACES = (
         263,
         "prune, its warning and its question",
         ("08-removing-and-cleaning:prune",),
-        (r"docker volume (prune|rm)",),
+        (r"docker (--host \S+ )?volume (prune|rm)",),
         ("docker volume prune",),
     ),
     Place(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.own_engine import Embedded
-from voltutor.engine import Engine, Mount
+from voltutor.engine import Engine, Mount, find
 from voltutor.errors import VoltutorError
 from voltutor.labs import LABS
 from voltutor.labs.rescue import QUEST, Restore
 from voltutor.labs.sweeping import PruneVolumes, RemoveDangling, RemoveOrphan
 from voltutor.lessons import Passed, lay_out, verdict
-from voltutor.session import Bench, Remove, Run
+from voltutor.session import Bench, Remove, Run, terminal
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.workplace import Workplace
 
@@ -73,18 +74,35 @@ def test_an_orphan_of_the_session_s_is_found_without_labels(bench: Bench, engine
     assert engine.volume(left) is None
 
 
+def test_a_line_that_takes_what_it_does_not_name_names_its_engine(own: Embedded, home: Path) -> None:
+    bench = Bench(find(own.url), home)
+    steps = [step for lab in LABS.values() for step in lab.steps if step.sweeps]
+    for step in steps:
+        lay_out(step, bench)
+        for command in (*step.given, *step.solution):
+            line = bench.line(command)
+            for taking in re.findall(r"docker [^|;)]*?(?:prune|volume rm \$\(|dangling=true)", line):
+                assert taking.startswith(f"docker --host {own.url} "), line
+    assert len(steps) == 4
+
+
 def test_lines_for_another_engine_than_the_terminal_s_begin_with_the_way_there(
     own: Embedded, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    lab, way = LABS["08-removing-and-cleaning"], f"export DOCKER_HOST={own.url}"
     workplace = Workplace(home, own.url, watch=False, private=True)
-    step = STEPS["one-line"]
-    card = Controller(workplace, LABS["08-removing-and-cleaning"], step, lambda _view: None)
-    card.act("guess", 0).wait(60)
-    card.act("check").wait(120)
-    view = card.view()
-    assert view["lines"][0] == f"export DOCKER_HOST={own.url}"
-    assert view["lines"][1].startswith("docker volume rm $(docker volume ls")
-    monkeypatch.setenv("DOCKER_HOST", own.url)
-    card.act("check").wait(120)
-    assert card.view()["lines"][0].startswith("docker volume rm $(")
+    cards = {name: Controller(workplace, lab, STEPS[name], lambda _view: None) for name in ("rm", "one-line")}
+
+    def first(name: str) -> str:
+        cards[name].act("guess", 0).wait(60)
+        cards[name].act("check").wait(120)
+        return str(cards[name].view()["lines"][0])
+
+    assert first("rm") == way
+    assert first("one-line").startswith(f"docker --host {own.url} volume rm $(")
+    workplace.lead(lab.id)  # a cell's own lines follow; a terminal of somebody else's server doesn't
+    assert first("rm") == way
+    monkeypatch.setenv(terminal.FRONT, "as beside our own server")
+    assert first("rm").startswith("docker container rm")
     workplace.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voltutor.lessons import Failed, NotAttempted, NotProgress, Passed, Progress, StepProgress
+from voltutor.lessons import Failed, NotAttempted, NotProgress, Passed, Progress, StepProgress, Verdict
 
 
 def test_what_was_guessed_and_passed_is_kept(tmp_path: Path) -> None:
@@ -59,7 +59,8 @@ def test_two_verdicts_are_the_same_whatever_was_seen() -> None:
     assert reason.seen(name="one") == reason == reason.seen(name="two")
     assert reason.seen(name="one").text == "one is missing."
     assert reason != Failed("other")
-    assert Passed("x") != Failed("x")
+    kinds: list[Verdict] = [Passed("x"), Failed("x")]
+    assert kinds[0] != kinds[1]
     assert NotAttempted().text
 
 

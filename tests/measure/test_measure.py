@@ -7,7 +7,7 @@ import json
 import math
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from voltutor.measure import (
     two_places,
     workload,
 )
-from voltutor.measure.jobs import FirstWrite, Io, NotReadable, RedisSet, Stall, Timed
+from voltutor.measure.jobs import FirstWrite, Io, NotReadable, Reading, RedisSet, Stall, Timed
 from voltutor.results import load
 from voltutor.session import Bench, CommandFailed
 
@@ -188,6 +188,7 @@ def test_cancelling_ends_the_trial_keeps_whole_pairs_and_leaves_nothing(bench: B
     before = set(engine.containers()), {volume.name for volume in engine.volumes()}
     command = Measure(quick(sizes=(64,)))
     running = command.perform(bench)
+    assert isinstance(running, Generator)
     for sign in running:
         if sign.result and len(sign.result.pairs) == 2:
             break
@@ -217,6 +218,7 @@ def test_an_interrupted_experiment_goes_on_where_it_was(bench: Bench) -> None:
 def test_measuring_again_goes_on_where_it_was_cancelled(bench: Bench) -> None:
     command = Measure(quick(), budget=300)
     running = command.perform(bench)
+    assert isinstance(running, Generator)
     for sign in running:
         if sign.result and sign.result.rounds == 3:
             break
@@ -249,7 +251,7 @@ def test_fios_own_message_is_shown_where_it_fails_or_is_missing(bench: Bench) ->
         def argv(self, path: str) -> list[str]:
             return [*self.words, path]
 
-        def read(self, output: bytes) -> dict[str, float]:
+        def read(self, output: bytes) -> Reading:
             raise AssertionError("not reached")
 
     for words, message in (
@@ -288,6 +290,7 @@ def test_every_workload_runs_in_every_place_and_leaves_nothing(
     places = [(LAYER, VOLUME), *([(BIND, TMPFS)] if name in EVERYWHERE else [])]
     for a, b in places:
         running = Experiment(work, a, b, budget=60).run(bench)
+        assert isinstance(running, Generator)
         for update in running:
             if len(update.result.pairs) == len(work.sizes):
                 break
@@ -322,6 +325,7 @@ def test_a_second_measurement_waits_and_says_so(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a line in which no other test stands
     with Line(bench.engine.info.id) as first:
         running = Experiment(quick(sizes=(1,)), LAYER, VOLUME, budget=20).run(bench)
+        assert isinstance(running, Generator)
         assert "before this one: 1" in next(running).text
         first.__exit__()
         assert "before this one" not in next(running).text

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.text import Annotation
 
 from tests.results.test_model import MIB
@@ -15,6 +20,7 @@ from tests.results.test_model import result as measured
 from voltutor import plots
 from voltutor.plots.style import FASTER, INK, SLOWER
 from voltutor.results import Result
+from voltutor.text import legible
 
 SIZES = (MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB)
 
@@ -62,6 +68,16 @@ def row(axes: Any, number: int) -> dict[str, Any]:
     }
 
 
+def xs(line: Line2D) -> list[float]:
+    """Where a line's points are, from left to right."""
+    return [float(x) for x in np.asarray(line.get_xdata())]
+
+
+def ys(line: Line2D) -> list[float]:
+    """How high they are."""
+    return [float(y) for y in np.asarray(line.get_ydata())]
+
+
 def texts(figure: object) -> str:
     import matplotlib.text
 
@@ -73,9 +89,7 @@ def test_growth_is_drawn_on_log_axes_with_fit_guess_and_circumstances() -> None:
     figure = plots.growth(result(300.0, sizes=SIZES), guess=0.02)
     axes, below = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    residuals = {
-        line.get_marker(): list(line.get_ydata()) for line in below.lines if line.get_marker() != "None"
-    }
+    residuals = {line.get_marker(): ys(line) for line in below.lines if line.get_marker() != "None"}
     assert set(residuals) == {"o", "s"}
     assert all(0.5 < value < 2 for values in residuals.values() for value in values)
     said = texts(figure)
@@ -90,7 +104,7 @@ def test_growth_is_drawn_on_log_axes_with_fit_guess_and_circumstances() -> None:
     ):
         assert word in said
     star = next(line for line in axes.lines if line.get_marker() == "*")
-    assert (list(star.get_xdata()), list(star.get_ydata())) == ([256 * MIB], [0.02])
+    assert (xs(star), ys(star)) == ([256 * MIB], [0.02])
 
 
 def test_the_forest_has_a_row_for_each_comparison_and_says_where_none_is_shown() -> None:
@@ -275,7 +289,7 @@ def with_trials(**more: object) -> Result:
 def test_pairs_are_joined_and_each_place_has_its_median() -> None:
     figure = plots.pairs(result(2.0))
     (axes,) = figure.axes
-    joined = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]
+    joined = [line for line in axes.lines if xs(line) == [0, 1]]
     assert len(joined) == 12
     assert [label.get_text() for label in axes.get_xticklabels()] == ["container layer", "volume"]
     assert axes.get_ylim()[0] == 0 or axes.get_yscale() == "log"
@@ -287,7 +301,8 @@ def test_a_distribution_is_a_share_of_all_ios_with_its_percentiles() -> None:
     figure = plots.distribution(with_trials(bins={1000: 90, 10_000: 9, 1_000_000: 1}))
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
-    heights = [patch.get_data().values for patch in axes.patches]
+    heights = [patch.get_data()[0] for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert len(heights) == len(axes.patches)
     assert all(sum(values) == pytest.approx(100) for values in heights)
     assert "p50 1.0 µs, p99 10 µs, p99.9 1.0 ms" in texts(figure)
     with pytest.raises(ValueError, match="no distribution"):
@@ -299,8 +314,8 @@ def test_a_step_without_io_is_drawn_at_zero() -> None:
     figure = plots.over_time(with_trials(series=series))
     upper, lower = figure.axes
     line = upper.lines[0]
-    assert list(line.get_xdata()) == pytest.approx([0.01, 0.02, 0.03, 0.05, 0.06, 0.07])
-    assert list(line.get_ydata()) == [8000, 9000, 0, 0, 7000, 8000]
+    assert xs(line) == pytest.approx([0.01, 0.02, 0.03, 0.05, 0.06, 0.07])
+    assert ys(line) == [8000, 9000, 0, 0, 7000, 8000]
     assert upper.get_ylim() == lower.get_ylim()
     with pytest.raises(ValueError, match="no series"):
         plots.over_time(result(2.0))
@@ -311,19 +326,19 @@ def test_the_first_files_stall_is_drawn_from_the_start_of_the_job() -> None:
     figure = plots.over_time(with_trials(series=series))
     upper, lower = figure.axes
     line = upper.lines[0]
-    assert list(line.get_xdata()) == pytest.approx([0, 0.04, 0.05, 0.06, 0.07])
-    assert list(line.get_ydata()) == [0, 0, 3000, 9000, 8000]
+    assert xs(line) == pytest.approx([0, 0.04, 0.05, 0.06, 0.07])
+    assert ys(line) == [0, 0, 3000, 9000, 8000]
     assert upper.get_xlim()[0] == lower.get_xlim()[0] == 0
     assert "since the job began" in lower.get_xlabel()
 
 
 def test_time_never_runs_backwards_and_a_lone_sample_is_a_dot() -> None:
     late = plots.over_time(with_trials(series=((0.01, 1.0), (0.02, 1.0), (0.039, 1.0), (0.049, 1.0))))
-    at = list(late.axes[0].lines[0].get_xdata())
+    at = xs(late.axes[0].lines[0])
     assert at == sorted(at)
     lone = plots.over_time(with_trials(series=((0.008, 8000.0),)))
     line = lone.axes[0].lines[0]
-    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0.008], [8000])
+    assert (xs(line), ys(line)) == ([0.008], [8000])
     assert line.get_marker() == "."
 
 
@@ -349,6 +364,21 @@ def test_a_page_stands_by_itself_and_tells_what_is_recorded() -> None:
         plots.page([result(n=0)])
 
 
+@pytest.mark.parametrize(
+    "name", ["[/bold] x", "<script>alert(1)</script>", "\x1b[31m", "]]>", "&", "-->", "$x$ $", "\u202e"]
+)
+def test_hostile_circumstances_are_shown_in_pages_and_figures(name: str) -> None:
+    seen = {"engine": name, "storage_driver": name, "device": name}
+    one = replace(result(2.0), circumstances=seen, workload="x-<script>")
+    page = plots.page([one], {one.workload: (name, name)})
+    assert "<script" not in page
+    assert not {*page} & {"\x1b", "\u202e"}
+    assert html.escape(legible(name), quote=False) in page.replace("&#34;", '"').replace("&#39;", "'")
+    for drawn in (plots.ratios([one]), plots.pairs(one)):
+        read = ElementTree.fromstring(plots.svg(drawn))
+        assert not [part for part in read.iter() if part.tag.endswith("script")]
+
+
 def test_a_result_of_one_round_can_be_drawn() -> None:
     plots.svg(plots.growth(result(3.0, n=1, sizes=SIZES)))
     plots.svg(plots.ratios([result(3.0, n=1, sizes=SIZES)]))
@@ -363,6 +393,15 @@ def test_figures_are_written_as_what_their_name_says(tmp_path: Path) -> None:
         plots.save(plots.growth(result(3.0, sizes=SIZES)), tmp_path / "a.jpg")
 
 
+def test_figures_owe_nothing_to_a_matplotlibrc() -> None:
+    import matplotlib as mpl
+
+    plain = plots.svg(plots.ratios([result()]))
+    with mpl.rc_context({"text.usetex": True, "font.size": 40, "lines.linewidth": 9}):
+        assert plots.svg(plots.ratios([result()])) == plain
+        assert mpl.rcParams["text.usetex"], "the learner's own figures keep to it"
+
+
 def test_pyplot_is_never_loaded() -> None:
     import subprocess
     import sys
@@ -375,7 +414,7 @@ def test_a_guessed_ratio_is_a_star_with_its_words_below() -> None:
     figure = plots.ratios([result(2.0)], guess=40.0)
     (axes,) = figure.axes
     star = next(line for line in axes.lines if line.get_marker() == "*")
-    assert (list(star.get_xdata()), list(star.get_ydata())) == ([40.0], [0])
+    assert (xs(star), ys(star)) == ([40.0], [0])
     assert "your guess: 40×" in axes.get_xlabel()
     assert axes.get_xlim()[1] > 40
 
@@ -385,4 +424,4 @@ def test_a_guess_is_times_as_long_whatever_the_metric() -> None:
         draw = {name: draw for name, draw, _words in plots.views(one, slower=3.0)}["ratios"]
         (axes,) = draw().axes
         star = next(line for line in axes.lines if line.get_marker() == "*")
-        assert list(star.get_xdata()) == [3.0]
+        assert xs(star) == [3.0]

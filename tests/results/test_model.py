@@ -185,9 +185,10 @@ def _document() -> Tree:
 
 def _put(document: Tree, where: Where, value: Any) -> None:
     *way, last = where
+    holder: Any = document
     for step in way:
-        document = document[step]
-    document[last] = value  # type: ignore[index]
+        holder = holder[step]
+    holder[last] = value
 
 
 SECONDS = ("results", 0, "pairs", 0, "a", "metrics", "seconds")
@@ -311,7 +312,8 @@ def tampered(draw: st.DrawFn) -> Tree:
     document = _document()
     for _number in range(draw(st.integers(1, 3))):
         where = draw(st.sampled_from(list(_nodes(document)) or [("schema",)]))
-        holder, name = _at(document, where[:-1]), where[-1]
+        holder: Any = _at(document, where[:-1])
+        name: Any = where[-1]
         match draw(st.sampled_from(["change", "remove", "double", "move", "add"])):
             case "change":
                 holder[name] = draw(STRANGE)

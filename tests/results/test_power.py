@@ -106,7 +106,8 @@ def resembling(share: float) -> Callable[[np.ndarray], np.ndarray]:
 
 def trend(noise: np.ndarray) -> np.ndarray:
     """A machine that slows one place down, round by round."""
-    return noise + 0.4 * np.arange(len(noise))
+    slowed: np.ndarray = noise + 0.4 * np.arange(len(noise))
+    return slowed
 
 
 def test_rounds_that_drift_or_resemble_each_other_mostly_make_no_claim() -> None:

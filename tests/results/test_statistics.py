@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from statistics import stdev
 
 import numpy as np
@@ -37,11 +38,12 @@ def test_the_ends_are_the_order_statistics_of_the_tables() -> None:
 @pytest.mark.parametrize("noise", ["normal", "t3", "skewed"])
 def test_the_two_stage_interval_covers(noise: str) -> None:
     chance = np.random.default_rng(5)
-    draw = {
+    kinds: dict[str, Callable[[int], np.ndarray]] = {
         "normal": lambda n: chance.normal(0, 0.2, n),
         "t3": lambda n: chance.standard_t(3, n) * 0.12,
         "skewed": lambda n: chance.exponential(0.2, n) - 0.2 * math.log(2),
-    }[noise]
+    }
+    draw = kinds[noise]
     covered = 0
     for _ in range(1500):
         pilot = list(draw(8))

@@ -56,13 +56,13 @@ def test_the_line_that_is_shown_does_what_the_call_does(bench: Bench, docker: Ca
     docker(bench.line(command))
     typed = bench.container("one")
     assert typed is not None
-    assert not bench.ours("container", typed.name, typed.labels)
+    assert not bench.ours(typed)
     docker(bench.line(Remove("one", volumes=True)))
     assert bench.container("one") is None
     bench.do(command)
     called = bench.container("one")
     assert called is not None
-    assert bench.ours("container", called.name, called.labels)
+    assert bench.ours(called)
     assert (called.name, called.image, [m.target for m in called.mounts]) == (
         (typed.name, typed.image, [m.target for m in typed.mounts])
     )

@@ -95,3 +95,28 @@ def test_writers_at_the_same_time_lose_no_line(journal: Journal) -> None:
     for worker in workers:
         worker.join(60)
     assert len(journal.state().reserved) == 200
+
+
+def test_a_journal_knows_whether_it_was_emptied(journal: Journal) -> None:
+    journal.begin()
+    assert not journal.state().lost
+    journal.reserve(Reservation("container", "a", "a"))
+    assert not journal.state().lost
+    journal.path.write_text("")
+    assert journal.state().lost
+    journal.reserve(Reservation("container", "b", "b"))
+    assert journal.state().lost, "what came since doesn't bring back what it knew"
+    journal.begin()
+    assert not journal.state().lost
+    with journal.path.open("a") as file:
+        file.write("\x00\x00\x00\n")
+    assert journal.state().lost
+    journal.path.unlink()
+    assert journal.state().lost
+
+
+def test_a_name_may_hold_what_some_take_for_the_end_of_a_line(journal: Journal) -> None:
+    journal.begin()
+    journal.reserve(Reservation("container", "a\u2028b\x85c", "a"))
+    assert journal.state().name_of("container", "a") == "a\u2028b\x85c"
+    assert not journal.state().lost

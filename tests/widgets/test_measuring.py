@@ -22,7 +22,6 @@ from voltutor.measure import Measure, NoSpace, NothingToMeasure
 from voltutor.results import load, save
 from voltutor.results.statistics import LEAST
 from voltutor.session import Bench, Progress
-from voltutor.widgets import measuring
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.workplace import Workplace
 
@@ -170,7 +169,7 @@ def without_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measuring
             save(made.results / f"{self.key}.json", part := result(3.0, n=n))
             yield Progress("", n, 8, part)
 
-    monkeypatch.setattr(measuring.Measure, "perform", perform)
+    monkeypatch.setattr(Measure, "perform", perform)
     return made
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from voltutor.engine import Engine
 from voltutor.labs import LABS
-from voltutor.results import Pair, Result, Trial, save
+from voltutor.results import Metric, Pair, Result, Trial, save
 from voltutor.session import Bench, Run
 from voltutor.widgets.overview import map_html, surprises_html, traces_html
 from voltutor.widgets.workplace import Workplace
@@ -48,7 +48,7 @@ def test_guesses_stand_beside_what_was_measured_the_farthest_off_first(bench: Be
         ("chown-tree", 90.0, 2.0),
         ("random-write", 1.0, None),
     ):
-        metric = "seconds" if name == "chown-tree" else "iops"
+        metric: Metric = "seconds" if name == "chown-tree" else "iops"
         figures = [ratio * (1 + shift / 100) for shift in (1, -2, 3, 0, -3, 2, -1, 1, -1)]
         pairs = tuple(
             Pair(number, Trial("layer", {metric: figure}), Trial("volume", {metric: 1.0}), "layer")

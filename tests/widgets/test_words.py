@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from voltutor.diagrams import ContainerMounts, MountScene
 from voltutor.widgets import words
+from voltutor.widgets.start import StartController
+from voltutor.widgets.workplace import Workplace
 
 MARKS = re.compile(r"<[^>]+>")
 
@@ -61,3 +64,18 @@ def test_a_picture_of_nothing_needs_no_words() -> None:
     assert "No container and no volume yet." in words.picture(nothing)["html"]
     assert "Gone: one" in words.picture(nothing, one)["text"]
     assert "one, running" in words.picture(one, nothing)["text"]
+
+
+def test_an_engines_words_are_no_markup_in_the_first_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        StartController, "begin", lambda *_words: None
+    )  # it would look for the engine by itself
+    workplace = Workplace(tmp_path, f"unix://{tmp_path}/none.sock", watch=False)
+    try:
+        panel = StartController(workplace, lambda _view: None)
+        panel.told("no such image: <img src=x onerror=alert(1)>\x1b[31m")
+        assert panel.view()["trouble"] == (r"no such image: &lt;img src=x onerror=alert(1)&gt;\x1b[31m")
+    finally:
+        workplace.close()

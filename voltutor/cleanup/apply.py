@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from voltutor.cleanup.find import Thing, find, volume_stamp
 from voltutor.cleanup.plan import CleanupPlan
-from voltutor.engine import Engine, EngineError, EngineGone, NotFound
+from voltutor.disk import DiskTrouble
+from voltutor.engine import Engine, EngineError, EngineGone, EngineTimeout, ImageView, NotFound
+from voltutor.errors import VoltutorError
 from voltutor.session import DeviceTrouble, Journal, Session, attached, detach
 from voltutor.text import _
 
@@ -65,7 +68,7 @@ def apply(
 def _note(journal: Journal, thing: Thing) -> None:
     """Write down that it has gone. An image's name may be given again by anybody; a container's or volume's carries
     our session's id. Of devices no journal is kept: their backing files tell."""
-    if thing.kind == "image":
+    if thing.kind == "image" and thing.id != thing.stamp:
         journal.release(thing.kind, thing.name)
     elif thing.kind != "device":
         journal.gone(thing.kind, thing.name)
@@ -85,7 +88,7 @@ def _saved(first: Callable[[Thing], object], thing: Thing) -> Report | None:
         raise
     except NotFound:
         return None
-    except (EngineError, OSError) as error:
+    except (VoltutorError, OSError) as error:
         return Report(thing, Outcome.UNSAVED, str(error))
     return None
 
@@ -100,7 +103,9 @@ def end_empty(engine: Engine, sessions: Iterable[Session]) -> None:
     left = {thing.session for thing in find(engine, sessions).things}
     for session in sessions:
         if session.id not in left:
-            session.end()
+            # On a disk that is read-only its journal stays, and says of nothing that it is there.
+            with contextlib.suppress(DiskTrouble):
+                session.end()
 
 
 def _remove(engine: Engine, thing: Thing) -> Report:
@@ -116,17 +121,25 @@ def _remove(engine: Engine, thing: Thing) -> Report:
                 case "volume":
                     engine.remove_volume(thing.id)
                 case "image":
-                    engine.remove_image(thing.id)
+                    engine.remove_image(thing.id if engine.image(thing.id) else thing.stamp)
                 case "device":
                     detach(thing.id)
             return Report(thing, Outcome.REMOVED)
-        except NotFound:
-            return Report(thing, Outcome.GONE)
+        except NotFound:  # the try before may have done it, though it failed
+            return Report(thing, Outcome.REMOVED if failure else Outcome.GONE)
         except EngineGone:
             raise
+        except EngineTimeout as error:  # the engine hangs over it: a further try would wait as long
+            return Report(thing, Outcome.FAILED, str(error))
         except (EngineError, DeviceTrouble) as error:
             failure = str(error)
     return Report(thing, Outcome.FAILED, failure)
+
+
+def _nameless(engine: Engine, thing: Thing) -> ImageView | None:
+    """The image that a name stood for, where it has no name any more: a removal that failed may have taken it."""
+    image = engine.image(thing.stamp)
+    return image if image and not image.tags else None
 
 
 def _same(engine: Engine, thing: Thing) -> bool:
@@ -144,8 +157,10 @@ def _same(engine: Engine, thing: Thing) -> bool:
             volume = engine.volume(thing.id)
             there = volume_stamp(volume, engine.serves("1.42")) if volume else None
         case "image":
-            image = engine.image(thing.id)
+            image = engine.image(thing.id) or _nameless(engine, thing)
             there = image.id if image else None
+            if image and image.tags and thing.id == thing.stamp:
+                return False  # it had no name, and somebody has given it one
         case "device":
             there = next(
                 (str(file) for device, file in attached(Path("/")).items() if device == thing.id), None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from voltutor.cleanup.find import Owner, Scene, Thing, find, look
 from voltutor.cleanup.plan import CleanupPlan, plan
 from voltutor.engine import Engine
-from voltutor.session import Session, has_anonymous_name, of_a_session
+from voltutor.session import HOME_LABEL, Session, has_anonymous_name, of_a_session
 from voltutor.text import _
 
 
@@ -48,7 +48,8 @@ def volumes(
     Raises:
         EngineError: the engine does not answer.
     """
-    there = look(engine)
+    sessions = list(sessions)
+    there = look(engine, sessions)
     scene = find(engine, sessions, there)
     ours = {thing.id: thing for thing in scene.things if thing.kind == "volume"}
     seen = []
@@ -73,7 +74,9 @@ def volumes(
 
 def _owner(thing: Thing | None, labels: Mapping[str, str], this: Session) -> str:
     if thing is None:
-        return ANOTHER_HOME if of_a_session(labels) else NOT_OURS
+        if not of_a_session(labels):
+            return NOT_OURS
+        return ANOTHER if labels[HOME_LABEL] == this.home else ANOTHER_HOME
     if thing.owner is Owner.BY_HAND:
         return BY_HAND
     return THIS if thing.session == this.id else ANOTHER

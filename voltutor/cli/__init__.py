@@ -4,13 +4,17 @@ do; exit codes are 0 done, 1 failed, 2 wrong usage, 3 no engine that can do this
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from voltutor import __version__
+from voltutor.cli.say import say
+from voltutor.disk import writing
 from voltutor.errors import UsageError, VoltutorError
-from voltutor.text import _, known, languages, tr
+from voltutor.notices import heard
+from voltutor.text import CHOICE, _, known, languages, tr
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +79,16 @@ def _parser() -> argparse.ArgumentParser:
 
     fio = command("fio", tr(_("read fio's output of any version")), common)
     fio.add_argument("file", nargs="?", default="-", metavar="FILE", help=tr(_("- or nothing reads stdin")))
+    fio.add_argument(
+        "--latency",
+        choices=("clat", "lat", "slat"),
+        help=tr(_("the latency to show; without, the one with percentiles")),
+    )
+    fio.add_argument(
+        "--log",
+        choices=("iops", "bw", "lat", "lat-us"),
+        help=tr(_("what the values of a log are; lat-us for fio 2's latencies; by the file's name without")),
+    )
     fio.add_argument("--json", action="store_true", help=tr(_("print one JSON document")))
 
     clean = command("clean", tr(_("remove what this kit made")))
@@ -123,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=tr(text), parents=[engine])
         if name == "build":
             action.add_argument("keys", nargs="*", metavar="IMAGE", help=tr(_("lab and files without")))
+            action.add_argument(
+                "--all", action="store_true", help=tr(_("every image that a lab or a measurement needs"))
+            )
     return parser
 
 
@@ -144,31 +161,45 @@ def _language(asked: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of few characters still shows the rest
     arguments = _parser().parse_args(argv)
     try:
-        if asked := getattr(arguments, "language", None):
-            os.environ["VOLTUTOR_LANGUAGE"] = _language(asked)
-        return _dispatch(arguments)
+        if asked := getattr(arguments, "language", None) or os.environ.get(CHOICE):
+            os.environ[CHOICE] = _language(asked)
+        with heard(lambda text: say(text, error=True)), writing():
+            done = _dispatch(arguments)
+            sys.stdout.flush()  # what finds no room is told now, and not by the interpreter at its end
+        return done
     except VoltutorError as error:
         if arguments.debug:
             raise
-        print(f"voltutor: {error.what}", file=sys.stderr)
+        say(f"voltutor: {error.what}", error=True)
         if error.mend:
-            print(f"  {error.mend}", file=sys.stderr)
+            say(f"  {error.mend}", error=True)
         return error.exit_code
     except KeyboardInterrupt:
         print(tr(_("Stopped. Nothing is lost; `voltutor clean` removes what was made.")), file=sys.stderr)
         return 1
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            # Whoever read us has read enough; the interpreter must not complain about it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            return 1  # whoever read us has read enough
         if arguments.debug:
             raise
         where = f" ({error.filename})" if error.filename else ""
-        print(f"voltutor: {error.strerror or error}{where}", file=sys.stderr)
+        say(f"voltutor: {error.strerror or error}{where}", error=True)
         return 1
+    finally:
+        _give_up_output()
+
+
+def _give_up_output() -> None:
+    """What could not be written to stdout goes nowhere: the interpreter must not complain about it at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from voltutor.cli.lab import write_settings
 from voltutor.cli.notebooks import source
 from voltutor.cli.warm import warm
 from voltutor.engine import find
+from voltutor.home import write_atomically
+from voltutor.images import FIRST
 from voltutor.session import Bench
 
 SERVER_LIMIT = 120.0
@@ -47,14 +49,13 @@ def _server_settings(folder: Path) -> None:
         # It would look for language servers with npm, and leave a folder of npm's.
         "LanguageServerManager": {"autodetect": False},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "jupyter_server_config.json").write_text(json.dumps(settings, indent=1))
+    write_atomically(folder / "jupyter_server_config.json", json.dumps(settings, indent=1), private=False)
 
 
 def _warm() -> None:
     bench = Bench(find())
     print(f"{bench.engine.info.title} at {bench.engine.url}", flush=True)
-    for sign in bench.prepare("lab", "files"):
+    for sign in bench.prepare(*FIRST):
         if sign.text:
             print(sign.text, flush=True)
     until = time.monotonic() + SERVER_LIMIT

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from rich.table import Table
 
 from voltutor import cleanup
 from voltutor.cleanup import CleanupPlan, Outcome, Report, Scene, Thing
+from voltutor.cli.say import cell, say, word
+from voltutor.cli.sockets import remove_left
 from voltutor.diagrams import size_text
 from voltutor.engine import Engine, EngineError, EngineGone, find
 from voltutor.errors import UsageError, VoltutorError
 from voltutor.home import home
-from voltutor.session import LEARNER, Bench, Session
+from voltutor.session import LEARNER, Bench, Session, home_id
 from voltutor.session.names import KINDS
 from voltutor.text import _, tr
 
@@ -46,10 +49,7 @@ def clean(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(_document(plan, reports), indent=1))
         left = len(plan.remove) - len(reports)
-        print(
-            tr(_("{n} of {all} were not reached; run it again."), n=left, all=len(plan.remove)),
-            file=sys.stderr,
-        )
+        say(tr(_("{n} of {all} were not reached; run it again."), n=left, all=len(plan.remove)), error=True)
         raise
     return _finish(arguments, engine, sessions, plan, reports)
 
@@ -60,17 +60,20 @@ def _apply(arguments: argparse.Namespace, work: Iterator[Report], reports: list[
         reports.append(report)
         if not arguments.json:
             detail = f": {report.detail}" if report.detail else ""
-            count = f"{len(reports)}/{total}"
-            print(
-                f"{count} {tr(KINDS[report.thing.kind])} {report.thing.name}: {tr(report.outcome.value)}{detail}",
-                flush=True,
-            )
+            what = f"{tr(KINDS[report.thing.kind])} {word(report.thing.name)}"
+            say(f"{len(reports)}/{total} {what}: {tr(report.outcome.value)}{detail}")
 
 
 def _plan(arguments: argparse.Namespace, engine: Engine, sessions: list[Session]) -> CleanupPlan:
-    known = sessions or not arguments.session
-    scene = cleanup.find(engine, sessions) if known else _labelled(arguments, engine)
-    return cleanup.plan(scene, by_hand=arguments.all)
+    here = [session for session in Session.all(home()) if session.engine_id == engine.info.id]
+    if arguments.session and not any(session in here for session in sessions):
+        scene = _labelled(arguments.session, engine, here)
+    else:
+        scene = cleanup.find(engine, sessions, by_labels=bool(arguments.session))
+    # Those that nobody asked about have journals, which know what bears their labels.
+    others = {(session.id, session.home) for session in here if session not in sessions}
+    foreign = tuple(one for one in scene.foreign if (one.session, one.home) not in others)
+    return cleanup.plan(replace(scene, foreign=foreign), by_hand=arguments.all)
 
 
 def _keeping(
@@ -86,24 +89,30 @@ def _keeping(
     return cleanup.keep_data(bench, Path(arguments.keep_data))
 
 
-def _labelled(arguments: argparse.Namespace, engine: Engine) -> Scene:
-    """The things of another home's session, which was named.
+def _labelled(name: str, engine: Engine, here: list[Session]) -> Scene:
+    """The things of a session, which was named, that has no journal of this engine in this home; `here` are those
+    that have one.
 
     Raises:
-        UsageError: nothing bears its labels.
+        UsageError: nothing bears its labels, or what bears them is of several homes.
     """
-    scene = cleanup.find_labelled(engine, arguments.session)
-    if not scene.things:
-        ids = {session.id for session in Session.all(home())}
-        ids |= {one.session for one in cleanup.find(engine, Session.all(home())).foreign}
-        raise UsageError(
-            _("There is no session {id!r} in this home, and nothing on {engine} bears its labels."),
-            _("Take one of: {ids}."),
-            id=arguments.session,
-            engine=engine.info.title,
-            ids=", ".join(sorted(ids)) or "-",
-        )
-    return scene
+    scene = cleanup.find(engine, here)
+    meant = [one for one in scene.foreign if name in (one.session, one.name)]
+    if len(meant) == 1:
+        return cleanup.find_labelled(engine, meant[0].session, meant[0].home)
+    ids = {session.id for session in Session.all(home())}
+    if not meant and name in ids | Session.ended(home()):
+        return replace(scene, things=())
+    ids |= {one.name for one in scene.foreign}
+    raise UsageError(
+        _("Several homes have a session {id} on {engine}.")
+        if meant
+        else _("There is no session {id} in this home, and nothing on {engine} bears its labels."),
+        _("Take one of: {ids}."),
+        id=word(name),
+        engine=engine.info.title,
+        ids=", ".join(sorted(map(word, [one.name for one in meant] or ids))) or "-",
+    )
 
 
 def _sizes(engine: Engine, plan: CleanupPlan) -> dict[str, int]:
@@ -117,16 +126,17 @@ def _sizes(engine: Engine, plan: CleanupPlan) -> dict[str, int]:
 
 
 def _chosen(arguments: argparse.Namespace, engine: Engine) -> list[Session]:
-    """The sessions whose things may go: this home's only, since only its journals say what is ours. None where
-    another home's is named."""
-    known = Session.all(home())
-    if arguments.session:
-        return [session for session in known if session.id == arguments.session]
-    here = [session for session in known if session.engine_id == engine.info.id]
+    """The sessions whose things may go: this home's only, since only its journals say what is ours. None where one
+    is named that has no journal here."""
+    named = arguments.session
+    known = [session for session in Session.all(home()) if named in (None, session.id)]
     for session in known:
-        if session not in here and not session.journal.state().empty:
+        if session.engine_id != engine.info.id and not session.journal.state().empty:
             text = _("Session {id} is on another engine ({url}); name it with --engine to clean there.")
-            print(tr(text, id=session.id, url=session.url), file=sys.stderr)
+            say(tr(text, id=session.id, url=session.url), error=True)
+    if named:
+        return known
+    here = [session for session in known if session.engine_id == engine.info.id]
     # A run that was killed has nobody to remove what it left; one that goes on removes it itself.
     return [s for s in here if arguments.all or s.purpose == LEARNER or not s.held]
 
@@ -138,28 +148,41 @@ def _confirmed(arguments: argparse.Namespace, count: int) -> bool:
             _("Add --yes, or --dry-run."),
             n=count,
         )
-    answer = input(tr(_("Remove these {n}? [y/N] "), n=count))
+    try:
+        answer = input(tr(_("Remove these {n}? [y/N] "), n=count))
+    except EOFError:  # Ctrl+D, which leaves the cursor behind the question
+        say()
+        return False
     return answer.strip().lower() in ("y", "yes")
 
 
 def _show(plan: CleanupPlan, sizes: dict[str, int]) -> None:
-    console = Console()
     if plan.remove or plan.keep:
         table = Table(box=None, pad_edge=False)
         for heading in (_("what"), _("name"), _("size"), _("goes or stays"), _("why")):
             table.add_column(tr(heading), overflow="fold")
-        for decisions, word in ((plan.remove, tr(_("goes"))), (plan.keep, tr(_("stays")))):
+        for decisions, state in ((plan.remove, tr(_("goes"))), (plan.keep, tr(_("stays")))):
             for thing, reason in ((decision.thing, decision.reason) for decision in decisions):
                 size = size_text(sizes[thing.id]) if thing.kind == "volume" and thing.id in sizes else ""
-                table.add_row(tr(KINDS[thing.kind]), thing.name, size, word, reason)
-        console.print(table)
+                table.add_row(tr(KINDS[thing.kind]), cell(thing.name), size, state, cell(reason))
+        Console().print(table)
     else:
-        console.print(tr(_("Nothing of ours is on this engine.")))
+        say(tr(_("Nothing of ours is on this engine.")))
     text = _("Not ours, and untouched: {container} containers, {volume} volumes, {image} images.")
-    console.print(tr(text, **plan.others), highlight=False)
+    say(tr(text, **plan.others))
+    here = home_id(home())
     for one in plan.foreign:
-        text = _("Session {id} of another home has {n} things here; only --session {id} would remove them.")
-        console.print(tr(text, id=one.session, n=one.things), highlight=False)
+        if one.home == here:
+            text = _(
+                "Session {id} of this home may have made {n} more things, which its journal doesn't know; "
+                "only --session {name} would remove them."
+            )
+        else:
+            text = _(
+                "Session {id} of another home has {n} things here; only --session {name} would remove them."
+            )
+        name = one.session if one.home == here else one.name
+        say(tr(text, id=word(one.session), n=one.things, name=word(shlex.quote(name))))
 
 
 def _finish(
@@ -176,7 +199,9 @@ def _finish(
         print(json.dumps(_document(plan, reports), indent=1))
     if arguments.all and not arguments.dry_run:
         cleanup.end_empty(engine, sessions)
-    return 1 if failed else 0
+        remove_left(home())
+    silent = any(decision.thing.silent for decision in plan.keep)
+    return 1 if failed or silent else 0
 
 
 def _document(plan: CleanupPlan, reports: list[Report]) -> dict[str, Any]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shutil
+import tempfile
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from voltutor import images
-from voltutor.engine import Engine, Found, NoEngine, Refusal, survey
+from voltutor.cli.say import marked as escape
+from voltutor.cli.say import say
+from voltutor.disk import DiskTrouble
+from voltutor.engine import Engine, Found, NoEngine, Refusal, embedded, survey
 from voltutor.errors import VoltutorError
-from voltutor.home import home
+from voltutor.home import home, place
 from voltutor.labs import LABS
+from voltutor.programs import find
 from voltutor.session import IN_A_CONTAINER, PROBES, Bench, Capability
 from voltutor.text import _, tr
 
@@ -26,9 +29,10 @@ def doctor(arguments: argparse.Namespace) -> int:
     answers = survey(arguments.engine)
     found = [answer for answer in answers if isinstance(answer, Found)]
     refusals = tuple(answer for answer in answers if isinstance(answer, Refusal))
-    bench = Bench(found[0].engine) if found else None
+    bench, trouble = _bench(found)
     report = {
-        "home": str(home()),
+        "home": str(place()),
+        "home_trouble": trouble,
         "python": platform.python_version(),
         "engines": [_engine(answer.engine, answer.candidate.origin) for answer in found],
         "refused": [
@@ -36,7 +40,7 @@ def doctor(arguments: argparse.Namespace) -> int:
             for r in refusals
         ],
         "capabilities": _capabilities(bench),
-        "programs": _programs(bench),
+        "programs": _programs(found),
         "labs": _labs(bench),
     }
     if arguments.json:
@@ -49,6 +53,16 @@ def doctor(arguments: argparse.Namespace) -> int:
             return error.exit_code
         raise error
     return 0
+
+
+def _bench(found: list[Found]) -> tuple[Bench | None, str]:
+    """A bench on the first engine, if there is one; or why the home is none to work in."""
+    try:
+        with tempfile.TemporaryFile(dir=home()):  # root may write anywhere but on a read-only disk
+            pass
+        return (Bench(found[0].engine) if found else None), ""
+    except (OSError, DiskTrouble) as error:
+        return None, embedded.unwritable(error)
 
 
 def _engine(engine: Engine, origin: str) -> dict[str, Any]:
@@ -83,11 +97,11 @@ def _capabilities(bench: Bench | None) -> list[dict[str, Any]]:
     return [{"name": one.name, "available": one.available, "why": one.why} for one in tried]
 
 
-def _programs(bench: Bench | None) -> dict[str, str]:
-    programs = {name: shutil.which(name) or "" for name in ("docker", "fio", "busybox")}
-    if bench is not None:
+def _programs(found: list[Found]) -> dict[str, str]:
+    programs = {name: str(find(name, place()) or "") for name in ("docker", "fio", "busybox", "proot")}
+    if found:
         try:
-            images.locate(bench.engine.info.architecture, bench.home)
+            images.locate(found[0].engine.info.architecture, place())
             programs["lab image"] = tr(_("can be assembled from this machine's programs"))
         except VoltutorError as error:
             programs["lab image"] = str(error)
@@ -121,7 +135,7 @@ def _show(report: dict[str, Any]) -> None:
     console.print(table)
     for refusal in report["refused"]:
         if refusal["why"] != "NO_SOCKET":
-            console.print(f"  {refusal['url']}: {refusal['mend']}", markup=False)
+            say(f"  {refusal['url'] or refusal['origin']}: {refusal['mend']}")
     if report["capabilities"]:
         console.print()
         table = Table(title=tr(_("What it can do")), title_justify="left", box=None, pad_edge=False)
@@ -133,10 +147,16 @@ def _show(report: dict[str, Any]) -> None:
         console.print(table)
     console.print()
     for name, where in report["programs"].items():
-        console.print(f"{name}: {where or tr(_('not found'))}", highlight=False, markup=False)
+        say(f"{name}: {where or tr(_('not found'))}")
     for lab in report["labs"]:
         state = (
-            tr(_("works here")) if lab["works"] else tr(_("needs an engine")) if not report["engines"] else ""
+            tr(_("works here"))
+            if lab["works"]
+            else tr(_("needs an engine"))
+            if not report["engines"]
+            else tr(_("needs a home that can be written"))
+            if report["home_trouble"]
+            else ""
         )
         lacking = ", ".join(lab["lacking"])
         console.print(
@@ -144,4 +164,6 @@ def _show(report: dict[str, Any]) -> None:
             highlight=False,
             markup=False,
         )
-    console.print(f"home: {report['home']}", highlight=False, soft_wrap=True, markup=False)
+    say(f"home: {report['home']}")
+    if report["home_trouble"]:
+        say(report["home_trouble"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
+from voltutor.cli.say import say
 from voltutor.engine import embedded, find
 from voltutor.text import _, tr
 
@@ -13,7 +15,7 @@ def engine(arguments: argparse.Namespace) -> int:
     match arguments.action:
         case "start":
             running = embedded.start(arguments.storage or "")
-            print(
+            say(
                 tr(
                     _("The embedded engine runs ({storage}).\n{url}"),
                     storage=running.storage,
@@ -24,11 +26,11 @@ def engine(arguments: argparse.Namespace) -> int:
         case "stop":
             before = embedded.status()
             there = embedded.stop()
-            print(tr(_("Stopped.") if there else _("It was not running.")))
+            say(tr(_("Stopped.") if there else _("It was not running.")))
             if before and before.storage == "overlay-tmpfs":
-                print(tr(_("What it held was in memory, and is gone.")))
+                say(tr(_("What it held was in memory, and is gone.")))
         case "env":
-            print(f"export DOCKER_HOST={embedded.start().url}")
+            print(f"export DOCKER_HOST={shlex.quote(embedded.start().url)}")
         case _:
             return _status()
     return 0
@@ -37,10 +39,10 @@ def engine(arguments: argparse.Namespace) -> int:
 def _status() -> int:
     running = embedded.status()
     if running is None:
-        print(tr(_("Not running. It starts when a lab needs it, or by `voltutor engine start`.")))
+        say(tr(_("Not running. It starts when a lab needs it, or by `voltutor engine start`.")))
         return 1
     text = _("Running: {storage}, process {pid}, {url}")
-    print(tr(text, storage=running.storage, pid=running.pid, url=running.url))
+    say(tr(text, storage=running.storage, pid=running.pid, url=running.url))
     _warn(running.url)
     return 0
 
@@ -49,5 +51,5 @@ def _warn(url: str) -> None:
     """What its storage costs, in its own words."""
     found = find(url)
     for line in found.info.warnings:
-        print(line)
+        say(line)
     found.close()

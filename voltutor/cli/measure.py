@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from voltutor.cli.surroundings import settle
+from voltutor.disk import see_room
 from voltutor.engine import find
 from voltutor.errors import UsageError, VoltutorError
+from voltutor.home import home
 from voltutor.images import MIB
-from voltutor.measure import Measure, two_places, workload
+from voltutor.measure import Measure, Workload, two_places, workload
 from voltutor.results import (
     Comparison,
     Finding,
@@ -25,7 +29,7 @@ from voltutor.results import (
     times_interval,
 )
 from voltutor.session import Bench
-from voltutor.text import _, tr
+from voltutor.text import _, legible, tr
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -41,6 +45,9 @@ def measure(arguments: argparse.Namespace) -> int:
     check_budget(arguments.budget)
     if arguments.out:
         _may_write(Path(arguments.out))
+    if arguments.plot:
+        settle(home())
+        _may_draw(Path(arguments.plot), wanted)
     bench = Bench(find(arguments.engine))
     console = Console()
     results: list[Result] = []
@@ -72,16 +79,37 @@ def _may_write(path: Path) -> None:
 
     Raises:
         UsageError: they can't.
+        DiskTrouble: there is no room for them.
     """
     if not path.parent.is_dir():
         raise UsageError(_("There is no folder {path}."), _("Make it first."), path=path.parent)
-    if path.exists():
+    see_room(path)
+    if path.is_file():
         try:
             load(path)
         except (VoltutorError, OSError) as error:
             raise UsageError(
                 _("{path} is there, and holds no results."), _("Take another name."), path=path
             ) from error
+
+
+def _may_draw(path: Path, wanted: Iterable[Workload]) -> None:
+    """See, before anything is measured, that figures can be written there over nothing but figures of ours.
+
+    Raises:
+        UsageError: something else is there.
+    """
+    from voltutor import plots
+
+    for one in (path, *(_growth_path(path, work.name) for work in wanted)):
+        if one.exists() and not plots.is_ours(one):
+            raise UsageError(
+                _("{path} is there, and is no figure of this kit."), _("Take another name."), path=one
+            )
+
+
+def _growth_path(path: Path, workload: str) -> Path:
+    return path.with_name(f"{path.stem}-{workload}{path.suffix}")
 
 
 def _follow(console: Console, bench: Bench, command: Measure, title: str, results: list[Result]) -> None:
@@ -97,7 +125,7 @@ def _follow(console: Console, bench: Bench, command: Measure, title: str, result
                 results[-1] = sign.result
             # While pairs run the bar says which; what else is said (images made, the plan) stays on screen.
             if sign.text and not sign.pair:
-                console.print(f"  {sign.text}", highlight=False, markup=False)
+                console.print(legible(f"  {sign.text}"), highlight=False, markup=False)
             progress.update(task, completed=sign.done, total=sign.total or None)
 
 
@@ -114,9 +142,7 @@ def _write(arguments: argparse.Namespace, results: list[Result]) -> None:
         plots.save(plots.ratios(measured), path)
         for result in measured:
             if result.sizes != (None,):
-                plots.save(
-                    plots.growth(result), path.with_name(f"{path.stem}-{result.workload}{path.suffix}")
-                )
+                plots.save(plots.growth(result), _growth_path(path, result.workload))
 
 
 WORDS = {
@@ -144,4 +170,4 @@ def _report(console: Console, result: Result, found: Comparison) -> None:
         n=found.n,
         word=word,
     )
-    console.print(line.rstrip(), highlight=False, soft_wrap=True)
+    console.print(legible(line.rstrip()), highlight=False, markup=False, soft_wrap=True)

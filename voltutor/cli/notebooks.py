@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from voltutor.home import write_atomically
-from voltutor.text import ENGLISH, language
+from voltutor.errors import UsageError
+from voltutor.home import make_folder, write_atomically
+from voltutor.text import ENGLISH, _, language
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -30,7 +31,7 @@ def copied(home: Path) -> list[Path]:
     """Copy the notebooks to the home, and give the copies in reading order. One that the learner has changed
     stays as it is; a newer one of ours then lies beside it, under a name with its hash."""
     folder = shelf(home)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     ledger = folder / ".copied.json"
     try:
         known: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8"))
@@ -43,12 +44,31 @@ def copied(home: Path) -> list[Path]:
             # The learner's own stays as it is; a newer one of ours lies beside it, and is theirs from then on.
             target = folder / f"{original.stem}-{_content(original)[:8]}.ipynb"
         if _may_replace(target, original, known) and _content(target) != _content(original):
-            shutil.copyfile(original, target)
+            write_atomically(target, original.read_bytes(), private=False)
         if _content(target) == _content(original):
             known[target.name] = _content(original)
         paths.append(target)
     write_atomically(ledger, json.dumps(known))
     return paths
+
+
+def named(name: str, ours: Sequence[Path]) -> Path:
+    """The notebook of ours that is meant: by its number ("3" or "03"), by how its name begins, or by a path to it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    wanted = Path(name).name.removesuffix(".ipynb")
+    wanted = wanted.zfill(2) if wanted.isdecimal() else wanted
+    for path in ours:
+        if wanted and path.stem.startswith(wanted):
+            return path
+    raise UsageError(
+        _("There is no lab {name}."),
+        _("Take one of: {names}."),
+        name=name,
+        names=", ".join(path.stem for path in ours),
+    )
 
 
 def _may_replace(target: Path, original: Path, known: dict[str, str]) -> bool:

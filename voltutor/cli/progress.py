@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from voltutor.cli.say import say
 from voltutor.home import home
 from voltutor.lessons import Progress
 from voltutor.text import _, tr
@@ -15,8 +16,8 @@ def progress(arguments: argparse.Namespace) -> int:
     kept, path = Progress.of(home()), Path(arguments.file)
     if arguments.action == "save":
         count = kept.export(path)
-        print(tr(_("{count} steps written to {path}."), count=count, path=path))
+        say(tr(_("{count} steps written to {path}."), count=count, path=path))
     else:
         count = kept.take_in(path)
-        print(tr(_("{count} steps taken in from {path}."), count=count, path=path))
+        say(tr(_("{count} steps taken in from {path}."), count=count, path=path))
     return 0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voltutor.cli.measure import check_budget
+from voltutor.cli.say import say
 from voltutor.engine import find
 from voltutor.errors import VoltutorError
 from voltutor.measure import Experiment, Measure, workload
@@ -29,24 +30,23 @@ def record(arguments: argparse.Namespace) -> int:
     bench = Bench(find(arguments.engine))
     results: list[Result] = []
     for work in works:
-        print(f"{work.name}: {tr(work.title)}", flush=True)
+        say(f"{work.name}: {tr(work.title)}")
         said = ""
         places = Measure(work).places
         seed = secrets.randbits(31)
         for update in Experiment(work, *places, arguments.budget, seed, any_storage=True).run(bench):
             if update.text and not update.pair and update.text != said:
                 said = update.text
-                print(f"  {said}", flush=True)
+                say(f"  {said}")
         if update.result.answers:
             results.append(replace(update.result, origin="recorded"))
         else:
-            print("  " + tr(_("Its budget is too small for a claim: left out.")), flush=True)
+            say("  " + tr(_("Its budget is too small for a claim: left out.")))
     if not results:
         raise VoltutorError(_("No workload was measured whole."), _("Write a larger --budget."))
     path = Path(arguments.out) / f"{_name(results[0])}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     save(path, *results)
-    print(tr(_("Written: {path}"), path=path))
+    say(tr(_("Written: {path}"), path=path))
     return 0
 
 

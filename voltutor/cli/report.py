@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from voltutor.cli.say import say
+from voltutor.cli.surroundings import settle
 from voltutor.errors import UsageError
+from voltutor.home import home, write_atomically
 from voltutor.measure import titles
 from voltutor.results import Result, load
 from voltutor.text import _, tr
@@ -16,6 +19,7 @@ MARK = '<meta name="generator" content="voltutor">'
 
 def report(arguments: argparse.Namespace) -> int:
     """Read results and write the page."""
+    settle(home())
     from voltutor.plots import page
 
     results: list[Result] = [result for file in arguments.files for result in load(Path(file))]
@@ -24,10 +28,10 @@ def report(arguments: argparse.Namespace) -> int:
             _("There is no pair in these results."), _("Measure some with `voltutor measure --out`.")
         )
     path = Path(arguments.html)
-    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
+    if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
         raise UsageError(
             _("{path} is there, and is no report of this kit."), _("Name another file by --html."), path=path
         )
-    path.write_text(page(results, titles()), encoding="utf-8")
-    print(tr(_("Written: {path}"), path=path))
+    write_atomically(path, page(results, titles()), private=False)
+    say(tr(_("Written: {path}"), path=path))
     return 0

@@ -4,10 +4,9 @@ that nobody mounts."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 from voltutor.diagrams.change import gone_in_words, in_words
-from voltutor.text import _, tr
+from voltutor.text import _, escape, tr
 
 ROW = 26
 """A path of a container: a bar, and the space to the next one."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from html import escape
 
 from voltutor.diagrams.change import gone_in_words, in_words
-from voltutor.text import _, tr
+from voltutor.text import _, escape, tr
 
 WIDTH, NARROW = 720, 400
 SLAB = 34

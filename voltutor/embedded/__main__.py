@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,8 +18,12 @@ def main() -> int:
     parser.add_argument(
         "--idle", type=float, default=server.IDLE_LIMIT, metavar="SECONDS", help="0: never ends by itself"
     )
+    parser.add_argument(
+        "--proot", metavar="WORDS", help="how a shell would start PRoot; that on PATH without"
+    )
     arguments = parser.parse_args()
-    return server.serve(arguments.home.absolute(), arguments.storage, arguments.idle)
+    proot = tuple(shlex.split(arguments.proot)) if arguments.proot else probe.proot_on_path()
+    return server.serve(arguments.home.absolute(), arguments.storage, arguments.idle, proot)
 
 
 if __name__ == "__main__":

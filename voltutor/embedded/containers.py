@@ -17,7 +17,7 @@ from typing import Any
 from voltutor.embedded import layers, mounts, scope, words
 from voltutor.embedded.container import EXITED, PAUSED, REMOVING, RUNNING, Container, State
 from voltutor.embedded.database import Database
-from voltutor.embedded.errors import ApiError, BadRequest, Conflict, NotFound, NotModified, NotServed
+from voltutor.embedded.errors import NO_ROOM, ApiError, BadRequest, Conflict, NotFound, NotModified, NotServed
 from voltutor.embedded.events import Events
 from voltutor.embedded.execs import Execs
 from voltutor.embedded.images import Images
@@ -94,6 +94,15 @@ class Containers:
     def save(self, container: Container) -> None:
         """Commit what is kept of it."""
         self._database.put("container", container.id, container.document())
+
+    def _note(self, container: Container) -> None:
+        """Commit how it does. Where a full disk takes no change, what stands there is older, as after a crash, and is
+        no reason to leave it half stopped or half removed."""
+        try:
+            self.save(container)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
 
     def _hold(self, container: Container) -> None:
         for point in container.points:
@@ -370,13 +379,13 @@ class Containers:
 
     async def _forget_slowly(self, container: Container, volumes: bool) -> None:
         before, container.state.status = container.state.status, REMOVING
-        self.save(container)
+        self._note(container)
         self._storage.let_go(container)
         try:
             await asyncio.to_thread(layers.remove_tree, str(container.folder))
         except BaseException:
             container.state.status = before
-            self.save(container)
+            self._note(container)
             raise
         self._forget(container, volumes=volumes)
 
@@ -435,7 +444,7 @@ class Containers:
             container.streams = None
             container.state.exit_code = error.code if isinstance(error, ExecFailed) else 128
             container.state.error = str(error)
-            self.save(container)
+            self._note(container)
             self._events.tell(
                 "container",
                 "die",
@@ -455,7 +464,7 @@ class Containers:
         if (container.host.get("LogConfig") or {}).get("Type") != "none":
             streams.log_to(container.log.write)
         streams.begin()
-        self.save(container)
+        self._note(container)
         self._events.tell("container", "start", container.id, container.attributes())
         container.signal_change()
         self._keep(self._watch(container, child, streams))
@@ -554,7 +563,7 @@ class Containers:
         state = container.state
         state.status, state.exit_code, state.pid, state.finished = EXITED, code, 0, words.now()
         with contextlib.suppress(KeyError):
-            self.save(container)
+            self._note(container)
         self._empty_unused(container)
         for reader in streams.readers:
             with contextlib.suppress(Exception):
@@ -646,7 +655,7 @@ class Containers:
 
     def _set(self, container: Container, status: str, action: str) -> None:
         container.state.status = status
-        self.save(container)
+        self._note(container)
         self._events.tell("container", action, container.id, container.attributes())
         container.signal_change()
 
@@ -670,7 +679,11 @@ class Containers:
         if words.container_name(name) == container.name:
             raise BadRequest("Renaming a container with the same name as its current name")
         old, container.name = container.name, self._free_name(name)
-        self.save(container)
+        try:
+            self.save(container)
+        except BaseException:
+            container.name = old
+            raise
         self._events.tell("container", "rename", container.id, container.attributes(oldName=f"/{old}"))
 
     async def wait(self, container: Container, condition: str) -> int:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the kernel answers where a disk takes no more (errno(3))."""
+
 
 class ApiError(Exception):
     """A refusal; `status` is HTTP's."""

@@ -6,6 +6,7 @@ its diff id and shared by all images that have it.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -226,29 +227,43 @@ class Images:
 
     def add(self, config: bytes, made: Iterable[Layer], tags: Iterable[str], parent: str = "") -> Image:
         """An image with the layers just made, or there already; its names move here from where they were."""
-        id_ = f"sha256:{hashlib.sha256(config).hexdigest()}"
-        _checked(config)  # before anything is changed
-        with self._database.together():
+        id_, made = f"sha256:{hashlib.sha256(config).hexdigest()}", [*made]
+        try:
+            _checked(config)  # before anything is changed
+            with self._together():
+                for layer in made:
+                    if layer.diff_id not in self.layers:
+                        self.layers[layer.diff_id] = layer
+                        self._database.put(
+                            "layer", layer.diff_id, {"folder": layer.folder, "size": layer.size}
+                        )
+                image = self.by_id.setdefault(id_, Image(id_, config.decode(), parent=parent))
+                if len(image.diff_ids) > LAYERS_AT_MOST:
+                    raise ApiError("max depth exceeded")
+                missing = [diff_id for diff_id in image.diff_ids if diff_id not in self.layers]
+                if missing:
+                    raise BadRequest(f"the archive lacks the layer {missing[0]} that its config names")
+                self._save(image)
+                for tag in tags:
+                    self.tag(image, tag)
+        finally:
             for layer in made:
-                if layer.diff_id in self.layers:
-                    self._erase(layer.folder)
-                    continue
-                self.layers[layer.diff_id] = layer
-                self._database.put("layer", layer.diff_id, {"folder": layer.folder, "size": layer.size})
-            image = self.by_id.setdefault(id_, Image(id_, config.decode(), parent=parent))
-            if len(image.diff_ids) > LAYERS_AT_MOST:
-                del self.by_id[id_]
-                self._collect()
-                raise ApiError("max depth exceeded")
-            missing = [diff_id for diff_id in image.diff_ids if diff_id not in self.layers]
-            if missing:
-                del self.by_id[id_]
-                self._collect()
-                raise BadRequest(f"the archive lacks the layer {missing[0]} that its config names")
-            self._save(image)
-        for tag in tags:
-            self.tag(image, tag)
+                self.drop(layer)
         return image
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """All changes inside, on disk and in memory, or none."""
+        known, images = dict(self.layers), dict(self.by_id)
+        tags = {id_: [*image.tags] for id_, image in images.items()}
+        try:
+            with self._database.together():
+                yield
+        except BaseException:
+            self.layers, self.by_id = known, images
+            for id_, names in tags.items():
+                images[id_].tags = names
+            raise
 
     def _save(self, image: Image) -> None:
         document = {"config": image.config, "tags": image.tags, "parent": image.parent}
@@ -341,12 +356,16 @@ class Images:
 
     def loaded(self, unpacked: Iterable[tuple[bytes, list[Layer], list[str]]]) -> list[Image]:
         """Take in what was unpacked; a layer may be there twice."""
-        made = []
-        for config, parts, tags in unpacked:
-            fresh = [part for part in parts if self.layers.get(part.diff_id) is not part]
-            image = self.add(config, fresh, tags)
-            self._events.tell("image", "load", image.id, {"name": image.id})
-            made.append(image)
+        made, unpacked = [], [*unpacked]
+        try:
+            for config, parts, tags in unpacked:
+                fresh = [part for part in parts if self.layers.get(part.diff_id) is not part]
+                image = self.add(config, fresh, tags)
+                self._events.tell("image", "load", image.id, {"name": image.id})
+                made.append(image)
+        finally:
+            for part in (part for _config, parts, _tags in unpacked for part in parts):
+                self.drop(part)
         return made
 
     def new_config(
@@ -379,7 +398,7 @@ class Images:
     def tag(self, image: Image, name: str) -> None:
         """Give it a name, and take that from whatever had it."""
         wanted = words.reference(name)
-        with self._database.together():
+        with self._together():
             for other in self.by_id.values():
                 if wanted in other.tags and other is not image:
                     other.tags.remove(wanted)
@@ -432,12 +451,13 @@ class Images:
                     f"conflict: unable to delete {short} (must be forced) - image is being used by stopped "
                     f"container {held[0][0][:12]}"
                 )
-        for tag in [*image.tags]:
-            self._untag(image, tag)
-            said.append({"Untagged": tag})
-        if not held:
-            said.append({"Deleted": image.id})
-            self.forget(image)
+        with self._together():
+            for tag in [*image.tags]:
+                self._untag(image, tag)
+                said.append({"Untagged": tag})
+            if not held:
+                said.append({"Deleted": image.id})
+                self.forget(image)
         return said
 
     def _untag(self, image: Image, tag: str) -> None:

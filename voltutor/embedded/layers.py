@@ -117,7 +117,7 @@ class _Space:
             self._left = 64 << 20
             disk = os.statvfs(self._root)
             if disk.f_bavail * disk.f_frsize < RESERVE + self._left + count:
-                raise ApiError(f"no space left for the archive (less than {RESERVE >> 20} MiB would be free)")
+                raise ApiError(f"no space left on device: less than {RESERVE >> 20} MiB would be free")
 
 
 class _Unpacking:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from voltutor.embedded import words
+from voltutor.embedded.errors import NO_ROOM
 from voltutor.embedded.streams import STDERR, STDOUT
 
 LINE_AT_MOST = 16 << 10
@@ -61,13 +62,22 @@ class Log:
             + "\n"
             for channel, line in lines
         )
+        try:
+            self._write(text.encode())
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            # A full disk loses what a container says, and not the container.
+        self.wake()
+
+    def _write(self, data: bytes) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(handle).st_size < BYTES_AT_MOST:
-                os.write(handle, text.encode())
+            size = os.fstat(handle).st_size
+            if size < BYTES_AT_MOST and os.write(handle, data) < len(data):
+                os.ftruncate(handle, size)  # half of a line would spoil the one that comes after it
         finally:
             os.close(handle)
-        self.wake()
 
     def wake(self) -> None:
         """Let followers look again."""

@@ -38,34 +38,32 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, how large memory storage may be (bytes, 0 on disk), and what was refused."""
+    """What was chosen, how large memory storage may be (bytes, 0 on disk), what was refused, and the words that start
+    PRoot."""
 
     kind: str
     memory: int
     refused: tuple[Refusal, ...]
+    proot: tuple[str, ...] = ()
 
 
-def choose(root: Path, wanted: str | None = None) -> Choice:
-    """Try each kind in its own process, the best first.
+def choose(root: Path, proot: tuple[str, ...], wanted: str | None = None) -> Choice:
+    """Try each kind in its own process, the best first; `proot` are the words that start PRoot, or none.
 
     Raises:
         RuntimeError: none can be had; the text names every reason.
     """
     refused: list[Refusal] = []
     for kind in KINDS if wanted is None else (wanted,):
-        refusal = _try(kind, root)
+        refusal = _try_proot(proot) if kind == VFS else _try(kind, root)
         if refusal is None:
             memory = memory_for_layers() if kind == OVERLAY_TMPFS else 0
-            return Choice(kind, memory, tuple(refused))
+            return Choice(kind, memory, tuple(refused), proot)
         refused.append(refusal)
     raise RuntimeError("\n".join(map(str, refused)))
 
 
 def _try(kind: str, root: Path) -> Refusal | None:
-    if kind == VFS:
-        if proot() is None:
-            return Refusal(kind, "PRoot is not installed", "Run `sudo apt-get install proot`.")
-        return None
     if kind == OVERLAY_TMPFS and memory_for_layers() < MEMORY_LEAST:
         return Refusal(kind, "too little memory for layers in memory", "Give the machine at least 1.5 GB.")
     probe = [sys.executable, "-m", "voltutor.embedded.probe", kind, str(root)]
@@ -79,9 +77,27 @@ def _try(kind: str, root: Path) -> Refusal | None:
         return Refusal(kind, f"the probe ended with {done.returncode}", "See its log.")
 
 
-def proot() -> str | None:
-    """The PRoot on PATH, or in the folder of unpacked programs."""
-    return shutil.which("proot")
+def _try_proot(proot: tuple[str, ...]) -> Refusal | None:
+    """Have PRoot run a program, which needs its libraries, and that processes may be traced."""
+    mend = "Run `sudo apt-get install proot`, or without root `make setup`, which unpacks it."
+    if not proot:
+        return Refusal(VFS, "PRoot is not installed", mend)
+    nothing = [*proot, "-0", sys.executable, "-I", "-S", "-c", ""]
+    env = {**os.environ, "PROOT_NO_SECCOMP": "1"}
+    try:
+        done = subprocess.run(nothing, capture_output=True, text=True, timeout=30, check=False, env=env)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Refusal(VFS, f"PRoot can't be run ({error})", mend)
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return Refusal(VFS, f"PRoot runs no program here ({said[0]})", "Allow ptrace, or start Docker.")
+
+
+def proot_on_path() -> tuple[str, ...]:
+    """What starts the PRoot on PATH; nothing where there is none."""
+    found = shutil.which("proot")
+    return (found,) if found else ()
 
 
 def memory_for_layers() -> int:

@@ -1,13 +1,15 @@
-"""The event loop of one engine: serves its socket until a signal comes, the launcher goes, or it is idle and
-empty."""
+"""The event loop of one engine: serves its socket until a signal comes, the launcher or its folder goes, or it is
+idle and empty."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,11 +25,18 @@ THREADS = 64
 """Slow things at once."""
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks whether it is idle."""
+"""Seconds between two looks whether it is idle, and whether its folder is there."""
 
 
-async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, idle: float) -> None:
-    """Serve until the end."""
+async def run(
+    root: Path,
+    choice: Choice,
+    channel: socket.socket,
+    path: Path,
+    idle: float,
+    there: Callable[[], bool],
+) -> None:
+    """Serve until the end; `there` is whether the engine's folder is."""
     # Each upload takes a thread for as long as its client likes; the default of a few would stop everything else.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "engine"))
     spawner = Spawner(channel)
@@ -37,16 +46,18 @@ async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, id
     app.middlewares.append(busy.middleware())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
     await runner.setup()
-    # Bound by hand, so that nobody can connect before its mode is set.
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    os.chmod(path, 0o600)
-    listener.listen(4096)
-    await web.SockSite(runner, listener).start()
+    # Before anybody can connect: whoever could is told that it runs, and may stop it at once.
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    # Bound by hand, so that nobody can connect before its mode is set.
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    os.chmod(path, 0o600)
+    bound = os.stat(path)
+    listener.listen(4096)
+    await web.SockSite(runner, listener).start()
     gone = asyncio.create_task(spawner.gone.wait())
     gone.add_done_callback(lambda _task: ended.set())
     quiet = 0.0
@@ -59,8 +70,15 @@ async def run(root: Path, choice: Choice, channel: socket.socket, path: Path, id
             if idle and quiet >= idle:
                 logging.getLogger(__name__).info("idle and empty")
                 break
-    path.unlink(missing_ok=True)
-    await daemon.close()
+            if not there():
+                logging.getLogger(__name__).warning("its folder has gone")
+                break
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(path), bound):  # else another engine answers there
+            path.unlink()
+    # Without its folder there is nothing to write the containers' end to; the launcher ends them when we are gone.
+    if there():
+        await daemon.close()
     await runner.cleanup()
     gone.cancel()
 

@@ -13,10 +13,13 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from voltutor.embedded import launcher, probe
+from voltutor.embedded.spare import Spare
 
 SOCKET_AT_MOST = 107
 """Bytes of a socket's path (unix(7))."""
@@ -31,17 +34,22 @@ TAKEN = 4
 """The exit code where another engine serves this home already."""
 
 
+NOT_IN_A_URL = frozenset("#?;%")
+"""Characters of a path that clients take for a part of a URL, or for an escape in one: docker-py's parse_host."""
+
+
 def socket_path(home: Path) -> Path:
-    """Where the socket of a home lies: in it, or where its path would be too long, in the user's own part of the
-    machine's folder for such things."""
+    """Where the socket of a home lies: in it, or where its path would be too long or no URL's, in the user's own part
+    of the machine's folder for such things."""
     path = home / "run" / "docker.sock"
-    if len(os.fsencode(path)) <= SOCKET_AT_MOST:
+    if len(os.fsencode(path)) <= SOCKET_AT_MOST and NOT_IN_A_URL.isdisjoint(str(path)):
         return path
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/voltutor-{os.getuid()}"  # noqa: S108 - 0700, and checked
-    return Path(runtime) / f"voltutor-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}" / "docker.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108 - for a folder that is 0700, and checked
+    key = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(runtime) / f"voltutor-{os.getuid()}-{key}" / "docker.sock"
 
 
-def serve(home: Path, kind: str | None, idle: float) -> int:
+def serve(home: Path, kind: str | None, idle: float, proot: tuple[str, ...]) -> int:
     """Run until told to stop, or idle and empty. One for a home: a second one ends with `TAKEN`; where the first was
     killed, it waits until what that left has ended."""
     os.umask(0o077)
@@ -57,7 +65,7 @@ def serve(home: Path, kind: str | None, idle: float) -> int:
                 return TAKEN
             time.sleep(0.05)
         os.set_inheritable(lock.fileno(), False)
-        return _serve(home, kind, idle)
+        return _serve(home, kind, idle, proot, partial(_there, home, lock))
 
 
 def _taken(lock: IO[str]) -> bool:
@@ -69,6 +77,17 @@ def _taken(lock: IO[str]) -> bool:
     return True
 
 
+def _there(home: Path, lock: IO[str]) -> bool:
+    """Whether our folder is there still: not once it was removed, with its lock, nor where another one took its name.
+    Of a file that is open no inode's number is given again."""
+    try:
+        return os.path.samestat((home / "lock").stat(), os.fstat(lock.fileno()))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # a disk that fails for a moment, or a parent that can't be entered, has removed nothing
+        return True
+
+
 def _answers(path: Path) -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)
@@ -77,13 +96,17 @@ def _answers(path: Path) -> bool:
     return False
 
 
-def _serve(home: Path, kind: str | None, idle: float) -> int:
+def _serve(
+    home: Path, kind: str | None, idle: float, proot: tuple[str, ...], there: Callable[[], bool]
+) -> int:
     path = socket_path(home)
     _private(path.parent)
     path.unlink(missing_ok=True)
     (home / "refused").unlink(missing_ok=True)
+    spare = Spare(home / "spare")
+    spare.lend()
     try:
-        choice = probe.choose(home, kind)
+        choice = probe.choose(home, proot, kind)
     except RuntimeError as error:
         (home / "refused").write_text(str(error))
         print(error, file=sys.stderr, flush=True)
@@ -94,6 +117,7 @@ def _serve(home: Path, kind: str | None, idle: float) -> int:
     isolated = choice.kind != probe.VFS
     if isolated:
         probe.enter_namespace()
+    spare.take()
     pid, channel = launcher.fork(isolated)
     # Only now what has threads, or is large: the launcher stays small, and alone.
     import asyncio
@@ -106,13 +130,17 @@ def _serve(home: Path, kind: str | None, idle: float) -> int:
         json.dumps({"pid": os.getpid(), "socket": str(path), "storage": choice.kind, "started": time.time()})
     )
     try:
-        asyncio.run(run(root, choice, channel, path, idle))
+        asyncio.run(run(root, choice, channel, path, idle, there))
     finally:
         channel.close()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
-        path.unlink(missing_ok=True)
-        (home / "engine.json").unlink(missing_ok=True)
+        if there() or not home.exists():  # else they are another engine's by now
+            path.unlink(missing_ok=True)
+            if home not in path.parents:
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()
+            (home / "engine.json").unlink(missing_ok=True)
     return 0
 
 

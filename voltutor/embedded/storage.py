@@ -15,7 +15,7 @@ from typing import Any
 from voltutor.embedded import kernel, layers, scope
 from voltutor.embedded.container import Container
 from voltutor.embedded.errors import BadRequest, NotServed
-from voltutor.embedded.probe import VFS, Choice, overlay_options, proot
+from voltutor.embedded.probe import VFS, Choice, overlay_options
 from voltutor.embedded.spawner import ExecFailed
 
 INIT = {
@@ -198,7 +198,7 @@ class Storage:
         _look_up(root, words["argv"][0], words["env"].get("PATH", ""), words["cwd"])
         for device in ("/dev", "/proc", "/sys"):
             binds += ["-b", device]
-        program = [str(proot()), "-0", "-r", root, *binds, "-w", words["cwd"], *words["argv"]]
+        program = [*self.choice.proot, "-0", "-r", root, *binds, "-w", words["cwd"], *words["argv"]]
         return {**spec, "argv": program, "cwd": root, "env": {**words["env"], "PROOT_NO_SECCOMP": "1"}}
 
     def signal(self, container: Container, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -98,11 +99,17 @@ class Volumes:
             name, marked, dict(options or {}), words.now()[:19] + "Z", str(self._root / name / "_data")
         )
         self._check(volume)
-        (self._root / name).mkdir(exist_ok=True)
-        Path(volume.folder).mkdir(exist_ok=True)
-        Path(volume.folder).chmod(0o755)
-        self._mount(volume)
-        self._save(volume)
+        try:
+            Path(volume.folder).mkdir(parents=True, exist_ok=True)
+            Path(volume.folder).chmod(0o755)
+            self._mount(volume)
+            self._save(volume)
+        except BaseException:
+            if volume.options:
+                with contextlib.suppress(OSError):  # it may not have come to that
+                    kernel.umount(volume.folder)
+            layers.remove_tree(str(self._root / name))
+            raise
         self.by_name[name] = volume
         self._events.tell("volume", "create", name, {"driver": "local"})
         return volume

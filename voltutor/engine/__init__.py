@@ -8,6 +8,7 @@ from voltutor.engine.errors import (
     EngineGone,
     EngineTimeout,
     NoEngine,
+    NoRoom,
     NotFound,
     NotServed,
     Refusal,
@@ -15,6 +16,7 @@ from voltutor.engine.errors import (
     Why,
 )
 from voltutor.engine.find import Candidate, Found, candidates, find, find_for_deletion, for_deletion, survey
+from voltutor.engine.led import BEFORE, LED, docker_host, lead_here
 from voltutor.engine.views import (
     LOOPBACK,
     Change,
@@ -31,7 +33,9 @@ from voltutor.engine.views import (
 )
 
 __all__ = [
+    "BEFORE",
     "CALL_LIMIT",
+    "LED",
     "LOOPBACK",
     "Candidate",
     "Change",
@@ -51,6 +55,7 @@ __all__ = [
     "Mount",
     "MountView",
     "NoEngine",
+    "NoRoom",
     "NotFound",
     "NotServed",
     "Refusal",
@@ -58,8 +63,10 @@ __all__ = [
     "VolumeView",
     "Why",
     "candidates",
+    "docker_host",
     "find",
     "find_for_deletion",
     "for_deletion",
+    "lead_here",
     "survey",
 ]

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import ipaddress
 import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -28,6 +30,7 @@ from voltutor.engine.errors import (
     EngineError,
     EngineGone,
     EngineTimeout,
+    NoRoom,
     NotFound,
     NotServed,
     Refused,
@@ -57,6 +60,9 @@ QUIET_LIMIT = 10
 LOAD_LIMIT = 600
 """Seconds that sending an image or an archive may take."""
 
+PIECE = 1 << 20
+"""Bytes of an archive that are taken at a time, at most."""
+
 STDERR = 2
 """The number of a program's second stream in what an engine sends."""
 
@@ -66,6 +72,26 @@ TICK = 0.1
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+class _Client(docker.APIClient):
+    """docker-py's client, which reaches this machine without the proxies that the environment names. It asks for the
+    engine's version while it is made, so this can't be set on it afterwards."""
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        self.trust_env = not _is_here(url)
+        return super().request(method, url, *args, **kwargs)
+
+
+def _is_here(url: str) -> bool:
+    """Whether a URL as docker-py makes it leads to this machine: its loopback, a socket, or a named pipe."""
+    host = urlsplit(url).hostname
+    if host in (None, "localhost", "localnpipe"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _call(method: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
@@ -91,15 +117,17 @@ class Engine:
         self.url = url
         self.limit = limit
         self._tls = tls
+        self._data_root = "?"  # while it isn't known yet
         with self._errors("version"):
             self._api = self._client(limit)
             self.info: EngineInfo = convert.engine(
                 self._api.info(), self._api.version(), self._api.api_version
             )
+        self._data_root = self.info.data_root
 
     def _client(self, limit: float | None) -> Any:
         """A docker-py client; its type stubs know neither a time limit of None nor one in fractions."""
-        return docker.APIClient(
+        return _Client(
             base_url=self.url,
             version="auto",
             timeout=limit,  # type: ignore[arg-type]
@@ -107,17 +135,15 @@ class Engine:
         )
 
     @contextlib.contextmanager
-    def _errors(self, call: str) -> Iterator[None]:
+    def _errors(self, call: str, limit: float | None = None) -> Iterator[None]:
         try:
             yield
         except (ApiNotFound, ImageNotFound) as error:
             raise NotFound(call, 404, str(error.explanation)) from error
         except APIError as error:
-            status = error.status_code or 500
-            kind = {409: Conflict, 501: NotServed}.get(status, Refused)
-            raise kind(call, status, str(error.explanation or error)) from error
+            raise self._refused(call, error.status_code or 500, str(error.explanation or error)) from error
         except requests.exceptions.ReadTimeout as error:
-            raise EngineTimeout(call, self.limit) from error
+            raise EngineTimeout(call, self.limit if limit is None else limit) from error
         except (
             requests.exceptions.RequestException,
             urllib3.exceptions.HTTPError,
@@ -125,6 +151,12 @@ class Engine:
             OSError,
         ) as error:
             raise EngineGone(self.url) from error
+
+    def _refused(self, call: str, status: int, explanation: str) -> Refused:
+        """What to raise for the engine's no."""
+        if any(words in explanation.lower() for words in NoRoom.WORDS):
+            return NoRoom(call, status, explanation, self._data_root)
+        return {409: Conflict, 501: NotServed}.get(status, Refused)(call, status, explanation)
 
     def set_limit(self, seconds: float) -> None:
         """Change how long an ordinary call may take."""
@@ -138,7 +170,7 @@ class Engine:
 
     def ping(self, limit: float = PING_LIMIT) -> None:
         """Ask for a sign of life, which a healthy engine gives at once."""
-        with self._errors("ping"):
+        with self._errors("ping", limit):
             self._api._result(self._api.get(self._api._url("/_ping"), timeout=limit))
 
     def serves(self, api: str) -> bool:
@@ -161,17 +193,35 @@ class Engine:
         """The names of all containers, running or not."""
         return [name.lstrip("/") for item in self._api.containers(all=True) for name in item["Names"]]
 
-    def container(self, ref: str) -> ContainerView | None:
-        """The container of this name or id, or None."""
-        found = self._inspect_container(ref)
-        return convert.container(found, self.info.product == "Podman") if found else None
+    def summaries(self) -> list[ContainerView]:
+        """All containers as a list shows each: without its named sources and sharers, and of its times only that of
+        its creation. An engine answers this even where one hangs, so that nobody can inspect it."""
+        listed = self._summaries()
+        if self.info.product == "Podman":  # whose list leaves the mounts out
+            return [view for item in listed if (view := self._inspected(item))]
+        return [convert.container_summary(item) for item in listed]
+
+    def _inspected(self, item: Any) -> ContainerView | None:
+        """A container of the list, inspected; what the list shows of it where the engine hangs over it."""
+        try:
+            return self.container(item["Id"], QUIET_LIMIT)
+        except EngineTimeout:
+            return convert.container_summary(item)
 
     @_call
-    def _inspect_container(self, ref: str) -> Any:
-        try:
-            return self._api.inspect_container(ref)
-        except ApiNotFound:
-            return None
+    def _summaries(self) -> Any:
+        return self._api.containers(all=True)
+
+    def container(self, ref: str, limit: float | None = None) -> ContainerView | None:
+        """The container of this name or id, or None; `limit` is how many seconds that may take, where it isn't an
+        ordinary call's."""
+        with self._errors("container", limit):
+            try:
+                url = self._api._url("/containers/{0}/json", ref)
+                found = self._api._result(self._api._get(url, timeout=limit or self.limit), json=True)
+            except ApiNotFound:
+                return None
+        return convert.container(found, self.info.product == "Podman")
 
     @_call
     def layer_size(self, ref: str) -> int:
@@ -247,15 +297,19 @@ class Engine:
         """What the container's own layer adds, changes and deletes, sorted by path."""
         return convert.changes(self._api.diff(ref))
 
-    def archive(self, ref: str, path: str) -> Iterator[bytes]:
-        """What lies at a path of a container, running or not, as a tar, in pieces.
+    def archive(self, ref: str, path: str) -> Generator[bytes, None, None]:
+        """What lies at a path of a container, running or not, as a tar, in pieces. As long as the iterator is open
+        Docker holds the container's lock, and no other call on it returns: close it before the next one.
 
         Raises:
             NotFound: there is no such path.
         """
         with self._errors("archive"):
-            pieces, _stat = self._api.get_archive(ref, path)
-            yield from pieces
+            # Not by docker-py's get_archive: closing what that gives leaves the connection open.
+            url = self._api._url("/containers/{0}/archive", ref)
+            with self._api._get(url, params={"path": path}, stream=True) as answer:
+                self._api._raise_for_status(answer)
+                yield from answer.iter_content(PIECE)
 
     def put_archive(self, ref: str, path: str, pieces: Iterable[bytes]) -> Iterator[None]:
         """Unpack a tar into a folder of a container, running or not; owners, modes and times are the tar's. Yields
@@ -416,8 +470,8 @@ class Engine:
 
     @_call
     def images(self) -> list[ImageView]:
-        """Every image that has a name."""
-        return [convert.image_summary(item) for item in self._api.images() if item.get("RepoTags")]
+        """Every image that has a name, or is no other's parent, as `docker image ls` lists them."""
+        return [convert.image_summary(item) for item in self._api.images()]
 
     @_call
     def image(self, ref: str) -> ImageView | None:
@@ -443,7 +497,7 @@ class Engine:
         def send(api: Any, pieces: Iterator[bytes]) -> None:
             for line in api.load_image(pieces, quiet=True):
                 if isinstance(line, dict) and "error" in line:
-                    raise Refused("load", 500, str(line["error"]))
+                    raise self._refused("load", 500, str(line["error"]))
 
         yield from self._sent("load", archive, send)
 
@@ -503,7 +557,7 @@ class Engine:
                 )
                 for line in lines:
                     if "error" in line:
-                        raise Refused("build", 500, str(line["error"]))
+                        raise self._refused("build", 500, str(line["error"]))
                     yield str(line.get("stream", "")).rstrip()
         finally:
             api.close()
@@ -522,7 +576,16 @@ class Engine:
     def remove_image(self, ref: str) -> None:
         """Take a name from an image; with its last name, an image that nothing uses goes too, and so do its
         untagged parents, which only an image has that was built here."""
-        self._api.remove_image(ref, force=False, noprune=False)
+        there = self.image(ref)
+        try:
+            self._api.remove_image(ref, force=False, noprune=False)
+        except APIError:
+            # Docker takes the name away, and then fails to write that down where its disk is full (moby,
+            # reference/store.go, Delete): the image stands there without a name. Removing it makes room.
+            left = self.image(there.id) if there else None
+            if left is None or left.tags or left == there:
+                raise
+            self._api.remove_image(left.id, force=False, noprune=False)
 
     # events
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from voltutor.engine.views import (
@@ -76,6 +77,24 @@ def container(raw: dict[str, Any], podman: bool = False) -> ContainerView:
             posixpath.normpath(str(item.get("Target", ""))) for item in host.get("Mounts") or ()
         ),
         tmpfs=tuple(sorted(host.get("Tmpfs") or ())),
+    )
+
+
+def container_summary(raw: dict[str, Any]) -> ContainerView:
+    """From a line of /containers/json, whose time of creation is cut to the second."""
+    state = str(raw.get("State") or "")
+    names = [str(name).lstrip("/") for name in raw.get("Names") or ()]
+    return ContainerView(
+        id=raw["Id"],
+        # A legacy link is a further name, with the other container's before a slash.
+        name=next((name for name in names if "/" not in name), ""),
+        image_id=raw.get("ImageID", ""),
+        image=raw.get("Image", ""),
+        running=state in ("running", "paused"),
+        paused=state == "paused",
+        labels=raw.get("Labels") or {},
+        mounts=tuple(sorted(map(_mount, raw.get("Mounts") or ()), key=lambda mount: mount.target)),
+        created=datetime.fromtimestamp(raw.get("Created") or 0, UTC).isoformat(),
     )
 
 

@@ -55,6 +55,24 @@ class Conflict(Refused):
     """409: the name is taken, or the thing is in use."""
 
 
+class NoRoom(Refused):
+    """The engine's own disk takes no more."""
+
+    WORDS = ("no space left on device", "disk quota exceeded")
+    """What the kernel calls it (strerror(3)), in the engine's words."""
+
+    def __init__(self, call: str, status: int, explanation: str, root: str) -> None:
+        self.call, self.status, self.explanation = call, status, explanation
+        EngineError.__init__(
+            self,
+            _("The engine's disk is full (its data lie in {root}): `{call}` got {explanation}."),
+            _("Make room there, for example by `voltutor clean --all`, then do it again."),
+            root=root,
+            call=call,
+            explanation=explanation,
+        )
+
+
 class NotServed(Refused):
     """501: this engine does not do that, and says what does."""
 
@@ -72,6 +90,7 @@ class Why(Enum):
     BAD_URL = _("that is not an engine's URL ({detail})")
     SSH = _("an engine over ssh is not spoken to directly")
     CANNOT_START = _("{detail}")
+    NO_CONTEXT = _("there is no such Docker context, or none with an engine's address")
     TLS = _("its certificates can't be used: {detail}")
 
 
@@ -88,6 +107,10 @@ MENDS = {
         "Forward it (`ssh -N -L /tmp/far.sock:/var/run/docker.sock HOST`), then --engine unix:///tmp/far.sock"
     ),
     Why.CANNOT_START: _("Start Docker, or install it: https://docs.docker.com/engine/install/"),
+    Why.NO_CONTEXT: _(
+        "See `docker context ls`, then choose one by `docker context use NAME` or DOCKER_CONTEXT; or name an engine "
+        "with --engine."
+    ),
     Why.TLS: _("Look at DOCKER_CERT_PATH, or unset DOCKER_TLS_VERIFY."),
 }
 
@@ -127,6 +150,6 @@ class NoEngine(VoltutorError):
             super().__init__(
                 _("No Docker engine answers: {where}: {reason}."),
                 nearest.mend.replace("{", "{{").replace("}", "}}"),
-                where=nearest.url,
+                where=nearest.url or nearest.origin,
                 reason=nearest.reason,
             )

@@ -3,6 +3,7 @@ Knows no engine, and needs no registry."""
 
 from voltutor.images.archive import archive
 from voltutor.images.content import (
+    FIRST,
     LAB_IMAGES,
     MIB,
     SEEDS_LAB,
@@ -15,7 +16,7 @@ from voltutor.images.content import (
     seed_path,
     tree_path,
 )
-from voltutor.images.programs import MissingPrograms, Programs, locate, unpacked
+from voltutor.images.programs import MissingPrograms, Programs, locate
 from voltutor.images.recipe import (
     RECIPE_LABEL,
     Entry,
@@ -31,6 +32,7 @@ from voltutor.images.web import ANSWERS, LISTED, NOTES, PAGE, SOCKETS
 __all__ = [
     "ANSWERS",
     "DATA",
+    "FIRST",
     "LAB_IMAGES",
     "LISTED",
     "MIB",
@@ -57,5 +59,4 @@ __all__ = [
     "locate",
     "seed_path",
     "tree_path",
-    "unpacked",
 ]

@@ -160,6 +160,9 @@ LAB_IMAGES: Mapping[str, LabImage] = {
 }
 """The lab images by key."""
 
+FIRST = ("lab", "files")
+"""The keys of those that the first labs begin with; they are small."""
+
 
 def seed_path(mebibytes: int, index: int) -> str:
     """Where a seed file lies in its image; `index` counts from 1."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import struct
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from voltutor.errors import VoltutorError
+from voltutor.programs import find, library_path, unpacked
 from voltutor.text import _, tr
 
 NEEDED = ("busybox", "fio", "cp")
@@ -20,6 +20,9 @@ to clone, which is how a reflink file system is recognised."""
 
 REDIS = ("redis-server", "redis-benchmark", "redis-cli")
 NGINX = ("nginx",)
+
+HANG = 300
+"""Seconds after which a program that is asked for a list will never answer; a slow machine takes a few."""
 
 _ALSO = {"redis-server": "redis-check-rdb"}
 """One binary under several names: it is the server unless it is called by another. Debian's redis-tools has it
@@ -63,20 +66,15 @@ class Programs:
     more: Mapping[str, tuple[Program, ...]] = field(default_factory=dict)
 
 
-def unpacked(home: Path) -> Path:
-    """Where programs are unpacked that were downloaded without root."""
-    return home / "programs" / "root"
-
-
 def locate(architecture: str, home: Path, more: Iterable[str] = ()) -> Programs:
     """Find every needed program, unpacked under `home` or on PATH, and those that are asked for besides.
 
     Raises:
-        MissingPrograms: one is not there, or is no ELF file of the engine's architecture.
+        MissingPrograms: one is not there, is no ELF file of the engine's architecture, or can't be run.
     """
     root = unpacked(home)
     more = tuple(more)
-    found = {name: _locate(name, root, architecture) for name in (*NEEDED, *more)}
+    found = {name: _locate(name, home, architecture) for name in (*NEEDED, *more)}
     return Programs(
         busybox=_with_libraries(found["busybox"], "/bin/busybox", root),
         applets=_applets(found["busybox"]),
@@ -86,14 +84,11 @@ def locate(architecture: str, home: Path, more: Iterable[str] = ()) -> Programs:
     )
 
 
-def _locate(name: str, root: Path, architecture: str) -> Path:
-    folders = [str(root / part) for part in ("usr/bin", "bin", "usr/sbin")]
-    # A server's folder is not on everybody's PATH.
-    where = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    path = shutil.which(name, path=where) or shutil.which(_ALSO.get(name, name), path=where)
+def _locate(name: str, home: Path, architecture: str) -> Path:
+    path = find(name, home) or find(_ALSO.get(name, name), home)
     if path is None:
         raise MissingPrograms(name, _("not found"))
-    real = Path(path).resolve()
+    real = path.resolve()
     with real.open("rb") as file:
         header = file.read(20)
     if len(header) < 20 or header[:4] != b"\x7fELF":
@@ -105,25 +100,38 @@ def _locate(name: str, root: Path, architecture: str) -> Path:
 
 
 def _applets(busybox: Path) -> tuple[str, ...]:
-    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True, timeout=10)
+    listed = _answer("busybox", [busybox, "--list"], check=True)
     # Its list names busybox itself: a link from it to itself would hide the program.
-    return tuple(sorted(name for name in listed.stdout.split() if name != "busybox"))
+    return tuple(sorted(name for name in listed.split() if name != "busybox"))
 
 
 def _with_libraries(program: Path, target: str, root: Path) -> tuple[Program, ...]:
     """The program and what ldd names, each library under the path by which the loader asks for it."""
     env = dict(os.environ)
     if program.is_relative_to(root):
-        folders = {str(path.parent) for path in root.rglob("*.so*")}
-        env["LD_LIBRARY_PATH"] = os.pathsep.join(sorted(folders))
-    listed = subprocess.run(
-        ["ldd", program], capture_output=True, text=True, env=env, check=False, timeout=30
-    )
-    missing = re.findall(r"^\s*(\S+) => not found", listed.stdout, re.MULTILINE)
+        env["LD_LIBRARY_PATH"] = library_path(root)
+    listed = _answer(program.name, ["ldd", program], env=env)  # fails where nothing is linked
+    missing = re.findall(r"^\s*(\S+) => not found", listed, re.MULTILINE)
     if missing:
         raise MissingPrograms(program.name, f"{missing[0]}: not found")
-    libraries = [Path(path) for path in re.findall(r"(/\S+)", listed.stdout)]
+    libraries = [Path(path) for path in re.findall(r"(/\S+)", listed)]
     return (Program(program, target), *(Program(path.resolve(), _inside(path, root)) for path in libraries))
+
+
+def _answer(
+    name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None, check: bool = False
+) -> str:
+    """What a command writes that asks a program.
+
+    Raises:
+        MissingPrograms: it never ends, or, with `check`, fails.
+    """
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, env=env, check=check, timeout=HANG
+        ).stdout
+    except subprocess.SubprocessError as error:
+        raise MissingPrograms(name, _("it can't be run")) from error
 
 
 def _inside(path: Path, root: Path) -> str:

@@ -393,7 +393,7 @@ NAMED_STEP = Step(
     explanation=_(
         "It is the same kind of directory as an anonymous one; inspect shows where it lies (Mountpoint), who made it "
         "for what (Labels), how (Options), and when. The name makes all the difference: the next container can ask "
-        "for it, and `docker container rm --volumes` leaves it alone. `docker volume prune` does so since Docker 23, "
+        "for it, and `docker container rm --volumes` leaves it alone. `volume prune` does so since Docker 23, "
         "unless it is told --all; before, it took every volume that nobody used. For data that are to last, name the "
         "volume."
     ),

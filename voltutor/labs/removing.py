@@ -364,7 +364,7 @@ ONE_LINE_STEP = Step(
         "the list before you hand it on, and look into what you don't know."
     ),
     then_now=ThenNow(
-        _("`docker volume rm $(docker volume ls --quiet --filter dangling=true)`"),
+        _("The list of what dangles, handed on to `docker volume rm` as a whole."),
         _("It still does the same, named volumes included. Prune has become more careful; this line hasn't."),
     ),
 )
@@ -393,9 +393,7 @@ def only_anonymous(bench: Bench) -> Verdict:
 PRUNE_STEP = Step(
     id="prune",
     title=_("Docker's own way"),
-    goal=_(
-        "`{crawler}` has left a volume, and `{archive}` is used by nobody. Clean up by `docker volume prune`."
-    ),
+    goal=_("`{crawler}` has left a volume, and `{archive}` is used by nobody. Clean up by `volume prune`."),
     minutes=2,
     prediction=Choice(
         _("Which volumes will prune take today?"),

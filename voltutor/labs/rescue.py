@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
 from voltutor.labs.common import RunOnOrphan, seen
-from voltutor.labs.sweeping import take
+from voltutor.labs.sweeping import dangling, docker, take
 from voltutor.lessons import Choice, Failed, Lab, NotAttempted, Passed, Step, ThenNow, Verdict
 from voltutor.session import READ_ONLY, Bench, Command, Progress, Remove, Run, has_anonymous_name
 from voltutor.text import _, tr
@@ -129,8 +129,7 @@ def scene_volumes(bench: Bench) -> list[str]:
     return sorted(
         volume.name
         for volume in bench.engine.volumes()
-        if volume.name in anonymous
-        or (volume.name in named and bench.ours("volume", volume.name, volume.labels))
+        if volume.name in anonymous or (volume.name in named and bench.ours(volume))
     )
 
 
@@ -183,18 +182,17 @@ class Restore:
     def argv(self, bench: Bench) -> list[str]:
         """A few lines of shell."""
         names = " ".join(orphans(bench))
-        dangling = (
-            "$(docker volume ls --quiet --filter dangling=true)" if bench.engine.info.private else names
-        )
+        candidates = dangling(bench) if bench.engine.info.private else names
         image, ledger = bench.image("lab"), bench.names("ledger")
         mode = ":ro" if bench.capability(READ_ONLY).available else ""
-        look = f"docker run --rm --network none --volume $v:/look{mode} {image} sha256sum /look/book"
-        run = shlex.join(["docker", "run", "--detach", "--network", "none", "--name", ledger])
+        here = shlex.join(docker(bench))
+        look = f"{here} run --rm --network none --volume $v:/look{mode} {image} sha256sum /look/book"
+        run = shlex.join([*docker(bench), "run", "--detach", "--network", "none", "--name", ledger])
         lines = [
-            f"for v in {dangling}; do {look} | grep {self._sum(bench)} && good=$v; done",
-            f"docker rm --force --volumes {ledger}",
+            f"for v in {candidates}; do {look} | grep {self._sum(bench)} && good=$v; done",
+            f"{here} rm --force --volumes {ledger}",
             f"{run} --volume $good:{PLACE} {image} {shlex.join(SERVE)}",
-            *(["docker volume rm $(docker volume ls --quiet --filter dangling=true)"] if self.tidy else []),
+            *([f"{here} volume rm {dangling(bench)}"] if self.tidy else []),
         ]
         if self.tidy and not bench.engine.info.private:
             lines[-1] = f"for v in {names}; do [ $v = $good ] || docker volume rm $v; done"
@@ -286,8 +284,7 @@ def rescued(bench: Bench) -> Verdict:
 
 def _holders(bench: Bench, volume: str) -> list[str]:
     """The containers that have a volume."""
-    views = (view for ref in bench.engine.containers() if (view := bench.engine.container(ref)))
-    return [view.name for view in views if volume in {mount.name for mount in view.mounts}]
+    return [view.name for view in bench.engine.summaries() if volume in {mount.name for mount in view.mounts}]
 
 
 def _places(bench: Bench) -> list[str]:

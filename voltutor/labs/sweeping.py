@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,18 @@ from voltutor.errors import VoltutorError
 from voltutor.session import Bench, Progress
 from voltutor.text import _, tr
 
-DANGLING = ("docker", "volume", "ls", "--quiet", "--filter", "dangling=true")
+DANGLING = ("volume", "ls", "--quiet", "--filter", "dangling=true")
+
+
+def docker(bench: Bench) -> list[str]:
+    """How a line begins that takes what it doesn't name: on the learner's own engine it names the engine, so that it
+    takes nothing of another one wherever it is typed."""
+    return ["docker", "--host", bench.engine.url] if bench.engine.info.private else ["docker"]
+
+
+def dangling(bench: Bench) -> str:
+    """The list of what no container has, for a line of shell: `$(docker … volume ls …)`."""
+    return f"$({shlex.join([*docker(bench), *DANGLING])})"
 
 
 def take(bench: Bench, name: str) -> Progress:
@@ -28,11 +40,7 @@ def own_dangling(bench: Bench) -> list[VolumeView]:
     if bench.engine.info.private:
         return there
     anonymous = bench.session.journal.state().anonymous
-    return [
-        volume
-        for volume in there
-        if volume.name in anonymous or bench.ours("volume", volume.name, volume.labels)
-    ]
+    return [volume for volume in there if volume.name in anonymous or bench.ours(volume)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class ListDangling:
 
     def argv(self, bench: Bench) -> list[str]:
         """The line."""
-        return list(DANGLING)
+        return ["docker", *DANGLING]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """List them, a name a line."""
@@ -54,11 +62,12 @@ class RemoveDangling:
     learner's alone the line names the session's own, one by one."""
 
     def argv(self, bench: Bench) -> list[str]:
-        """`docker volume rm $(docker volume ls --quiet --filter dangling=true)`, or with the names."""
+        """`docker --host URL volume rm $(docker --host URL volume ls --quiet --filter dangling=true)`, or with the
+        names."""
         if bench.engine.info.private:
-            return ["sh", "-c", f"docker volume rm $({' '.join(DANGLING)})"]
+            return ["sh", "-c", f"{shlex.join([*docker(bench), 'volume', 'rm'])} {dangling(bench)}"]
         names = [volume.name for volume in own_dangling(bench)]
-        return ["docker", "volume", "rm", *names] if names else list(DANGLING)
+        return ["docker", "volume", "rm", *names] if names else ["docker", *DANGLING]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Remove them, one by one."""
@@ -75,15 +84,15 @@ class PruneVolumes:
     keep: str = ""
 
     def argv(self, bench: Bench) -> list[str]:
-        """`docker volume prune --force [--all] [--filter label!=KEEP]`, or `docker volume rm NAME…`."""
+        """`docker --host URL volume prune --force [--all] [--filter label!=KEEP]`, or `docker volume rm NAME…`."""
         if bench.engine.info.private:
             flags = [
                 *(["--all"] if self.all else []),
                 *(["--filter", f"label!={self.keep}"] if self.keep else []),
             ]
-            return ["docker", "volume", "prune", "--force", *flags]
+            return [*docker(bench), "volume", "prune", "--force", *flags]
         names = [volume.name for volume in self._taken(bench)]
-        return ["docker", "volume", "rm", *names] if names else list(DANGLING)
+        return ["docker", "volume", "rm", *names] if names else ["docker", *DANGLING]
 
     def _taken(self, bench: Bench) -> list[VolumeView]:
         anonymous = bench.session.journal.state().anonymous

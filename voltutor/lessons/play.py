@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from voltutor.engine import Conflict, EngineError, NotFound
+from voltutor.home import make_folder, write_new
 from voltutor.lessons.step import Lab, Step
 from voltutor.lessons.verdict import EngineTrouble, NotPossible, Passed, Verdict
 from voltutor.session import (
@@ -97,7 +98,7 @@ def _lacking(command: Command, bench: Bench) -> Command | None:
 
 def _our(command: Run, bench: Bench) -> bool:
     view = bench.container(command.name)
-    return view is not None and bench.ours("container", view.name, view.labels)
+    return view is not None and bench.ours(view)
 
 
 def prepare(step: Step, bench: Bench) -> Iterator[Progress]:
@@ -136,16 +137,19 @@ def _do(commands: Sequence[Command], bench: Bench) -> Iterator[Progress]:
 
 
 def lay_out(step: Step, bench: Bench) -> None:
-    """The step's files on the host; what is there stays."""
+    """The step's files on the host; what is there stays.
+
+    Raises:
+        DiskTrouble: there is no room for them.
+    """
     for name, content in step.files.items():
         path = bench.files / name
         if content is None:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
         elif not os.path.lexists(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # A container that has this folder may have put a link here: what it leads to is not ours.
-            with path.open("x", encoding="utf-8") as file:
-                file.write(content.replace("{n}", str(bench.number)))
+            write_new(path, content.replace("{n}", str(bench.number)))
 
 
 def _parts(commands: Sequence[Command]) -> list[Command]:
@@ -197,12 +201,12 @@ def reset_plan(step: Step, bench: Bench) -> tuple[list[str], list[str]]:
     by_hand: list[str] = []
     for logical in names_of(step):
         if view := bench.container(logical):
-            ours_here = bench.ours("container", view.name, view.labels)
+            ours_here = bench.ours(view)
             (ours if ours_here else by_hand).append(view.name)
     made = bench.session.journal.state().made
     for logical in volumes_of(step):
         if volume := bench.volume(logical):
-            ours_here = bench.ours("volume", volume.name, volume.labels)
+            ours_here = bench.ours(volume)
             (ours if ours_here else by_hand).append(volume.name)
     for name in _tags(step, bench):
         if image := bench.engine.image(name):
@@ -256,7 +260,7 @@ def take_down(step: Step, bench: Bench) -> Iterator[Progress]:
     """
     for logical in names_of(step):
         if view := bench.container(logical):
-            ours = bench.ours("container", view.name, view.labels)
+            ours = bench.ours(view)
             if not ours:
                 # Made by hand, it may share volumes of somebody else's, which --volumes could take along. Those
                 # that came with it are noted instead, and go with a clean-up.

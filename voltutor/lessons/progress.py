@@ -62,12 +62,23 @@ class Progress:
         self.update(lab, step, **asdict(StepProgress()))
 
     def export(self, path: Path) -> int:
-        """Write it to another file; the number of steps in it.
+        """Write it to another file, new or one that an earlier call wrote; the number of steps in it.
 
         Raises:
-            OSError: the file can't be written.
+            NotProgress: what is known here can't be read, or the file holds what would be lost.
+            OSError: the file can't be read or written.
         """
-        labs = self._read()
+        try:
+            labs = _labs(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            labs = {}
+        except ValueError as error:
+            raise NotProgress(
+                _("What you passed can't be read, so nothing was saved: {path} is damaged."),
+                _("Move it away, and take in a file that you saved before: voltutor progress load FILE"),
+                path=self.path,
+            ) from error
+        _see_that_nothing_is_lost(path, labs)
         write_atomically(path, _text(labs))
         return sum(len(steps) for steps in labs.values())
 
@@ -111,6 +122,37 @@ class Progress:
 
 
 _Labs = Mapping[str, Mapping[str, StepProgress]]
+
+
+def _see_that_nothing_is_lost(path: Path, labs: _Labs) -> None:
+    """See that a file may be written over with this.
+
+    Raises:
+        NotProgress: it is none of ours, or names steps as passed that this doesn't.
+        OSError: it can't be read.
+    """
+    if not path.exists():
+        return
+    try:
+        # What is no file, such as a pipe, would be waited for.
+        there = _labs(path.read_text(encoding="utf-8") if path.is_file() else "")
+    except ValueError as error:
+        raise NotProgress(
+            _("{path} is there, and is no progress file of this version."),
+            _("Name another file."),
+            path=path,
+        ) from error
+    if missing := len(_passed(there) - _passed(labs)):
+        raise NotProgress(
+            _("{path} holds {n} passed steps that are not passed here."),
+            _("Take them in first, by `voltutor progress load`; or name another file."),
+            path=path,
+            n=missing,
+        )
+
+
+def _passed(labs: _Labs) -> set[tuple[str, str]]:
+    return {(lab, step) for lab, steps in labs.items() for step, known in steps.items() if known.passed}
 
 
 def _text(labs: _Labs) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from voltutor.disk import DiskTrouble, see_room
 from voltutor.errors import VoltutorError
 from voltutor.measure.experiment import Experiment
 from voltutor.measure.places import LAYER, VOLUME, Place
@@ -46,8 +48,13 @@ class Measure:
     def perform(self, bench: Bench) -> Iterator[Progress]:
         """Measure; the result is saved after every pair, and once more with what ended it, so that what was
         measured stays. A result that was not finished is gone on with; one that was stays until the new one answers
-        too."""
+        too.
+
+        Raises:
+            DiskTrouble: the home has no room for a result.
+        """
         path = bench.result_path(self.key)
+        see_room(path)
         there, result = bench.result(self.key), self._unfinished(bench)
         if there and there.answers:
             path = bench.partial_path(self.key)
@@ -88,4 +95,6 @@ class Measure:
 
     def _stopped(self, bench: Bench, path: Path, result: Result | None, why: str) -> None:
         if result and result.pairs and not result.answers:
-            self._save(bench, path, replace(result, stopped=why))
+            # Why it stopped is told anyhow; the pairs were written down one by one.
+            with contextlib.suppress(DiskTrouble):
+                self._save(bench, path, replace(result, stopped=why))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import random
 import re
 import time
@@ -22,7 +24,7 @@ from voltutor.measure.stage import Stage
 from voltutor.measure.workloads import Workload
 from voltutor.results import Circumstances, Pair, Result, Trial, pairs_needed
 from voltutor.results.statistics import LEAST, PILOT
-from voltutor.session import COPIES_UP, Bench
+from voltutor.session import COPIES_UP, Bench, CommandFailed
 from voltutor.text import _, tr
 
 PILOT_GRACE = 4
@@ -30,6 +32,8 @@ PILOT_GRACE = 4
 
 SAME = ("engine_version", "storage_driver", "kernel", "device", "backing_file_system", "fio", "definition")
 """Circumstances that must not change within one result."""
+
+FREE_SOME = _("Free some, for example with `voltutor clean`, or take a workload with smaller files.")
 
 SPARE = 64 * MIB
 """Bytes that stay free."""
@@ -101,7 +105,7 @@ class Experiment:
             EngineGone: the engine went away. The same.
             NothingToMeasure: this engine's storage copies whole images, and what it would measure is no overlay's;
                 or it can't have one of the places.
-            NoSpace: the engine's disk is too full.
+            NoSpace: the engine's disk is too full, or filled up meanwhile.
         """
         self._check_able(bench)
         bench.sweep_trials()
@@ -133,7 +137,17 @@ class Experiment:
         result = so_far or replace(self._blank(), circumstances=found)
         result = replace(result, stopped="", complete=False)
         with Stage(bench, self.workload) as stage:
-            yield from self._rounds(stage, result)
+            try:
+                yield from self._rounds(stage, result)
+            except (CommandFailed, TrialFailed) as error:
+                if os.strerror(errno.ENOSPC) not in error.what:
+                    raise
+                raise NoSpace(
+                    _("{workload} ran out of room on the engine (its data lie in {root})."),
+                    FREE_SOME,
+                    workload=self.workload.name,
+                    root=bench.engine.info.data_root,
+                ) from error
 
     def _changed(self, so_far: Result, found: Circumstances) -> list[str]:
         """What is not as it was when the first pairs were measured: theirs and later ones are no one sample."""
@@ -188,7 +202,7 @@ class Experiment:
                 return replace(self, workload=self.workload.reduced)._fitting(bench, free)
             raise NoSpace(
                 _("This needs {wanted} MiB on the engine's disk, and {free} MiB are free."),
-                _("Free some, for example with `voltutor clean`, or take a workload with smaller files."),
+                FREE_SOME,
                 wanted=wanted // MIB,
                 free=free // MIB,
             )

@@ -25,11 +25,19 @@ class Line:
 
     def __init__(self, engine_id: str, folder: Path | None = None) -> None:
         key = "".join(c if c.isalnum() else "-" for c in engine_id)[:64]
-        self._folder = _shared(folder or Path(tempfile.gettempdir()), f"voltutor-line-{key}")
-        self._ticket = self._folder
+        self._parent, self._name = folder or Path(tempfile.gettempdir()), f"voltutor-line-{key}"
+        self._folder = self._ticket = self._parent / self._name
         self._fd = self._turn = -1
 
     def __enter__(self) -> Line:
+        self._parent.lstat()  # without it, what follows would be tried for ever
+        while self._fd < 0:
+            with contextlib.suppress(FileNotFoundError):  # who left the line took the folder away
+                self._folder = _shared(self._parent, self._name)
+                self._stand()
+        return self
+
+    def _stand(self) -> None:
         # Known to others only once it is locked; the clock is this machine's since its start, the same for all.
         name = f"{time.clock_gettime_ns(time.CLOCK_MONOTONIC):020d}-{secrets.token_hex(4)}"
         fresh = self._folder / f".{name}"
@@ -37,14 +45,23 @@ class Line:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         self._ticket = self._folder / name
         fresh.rename(self._ticket)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._ticket.unlink(missing_ok=True)
         os.close(self._fd)
+        self._fd = -1
+        with contextlib.suppress(OSError):  # already gone, or another user's to take away
+            self._leave_no_trace()
         if self._turn >= 0:
             os.close(self._turn)
             self._turn = -1
+
+    def _leave_no_trace(self) -> None:
+        """Take the folder away, if nobody stands in line any more. Whoever comes from now on finds it missing, or no
+        longer the turn's file that we hold, and makes both anew."""
+        if self._take_turn() and [path.name for path in self._folder.iterdir()] == [".turn"]:
+            (self._folder / ".turn").unlink()
+            self._folder.rmdir()
 
     def ahead(self) -> int:
         """How many stand before us."""
@@ -59,13 +76,18 @@ class Line:
             time.sleep(POLL)
 
     def _take_turn(self) -> bool:
+        path = self._folder / ".turn"
         if self._turn < 0:
-            self._turn = _opened(self._folder / ".turn")
+            self._turn = _opened(path)
         try:
             fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
-        return True
+        if os.fstat(self._turn).st_nlink:
+            return True
+        os.close(self._turn)  # taken away by who held it
+        self._turn = -1
+        return False
 
 
 def _shared(parent: Path, name: str) -> Path:

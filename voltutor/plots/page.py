@@ -24,7 +24,7 @@ from voltutor.results import (
     slowdown,
     times_interval,
 )
-from voltutor.text import _, tr
+from voltutor.text import _, legible, tr
 
 MIB = 1 << 20
 
@@ -41,6 +41,7 @@ def page(results: Sequence[Result], workloads: dict[str, tuple[str, str]] | None
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(("html",), default=True),
+        finalize=lambda value: legible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -17,10 +17,11 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from voltutor.home import write_atomically
 from voltutor.plots.circumstances import caption
 from voltutor.plots.findings import unfinished
 from voltutor.results import SECOND, Result
-from voltutor.text import ENGLISH, language
+from voltutor.text import ENGLISH, language, legible
 
 LAYER = "#b3400a"
 VOLUME = "#1f6fb4"
@@ -82,8 +83,11 @@ _WIDE_FONTS = (
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The style, for as long as a figure is drawn."""
-    with mpl.rc_context({**_STYLE, **_letters(language())}):
+    """The style, for as long as a figure is drawn, and nothing of a matplotlibrc: one with `text.usetex` would have
+    every text set by a TeX that is not there."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**_STYLE, **_letters(language())})
         yield
 
 
@@ -96,6 +100,13 @@ def _letters(language: str) -> Any:
     there = {font.name for font in font_manager.fontManager.ttflist}
     found = next((name for name in _WIDE_FONTS if name in there), None)
     return {"font.family": [*_STYLE["font.family"], found]} if found else {"svg.fonttype": "none"}
+
+
+MARK = "voltutor, by Matplotlib"
+"""What the figures' metadata name as the program that made them."""
+
+MARKED_WITHIN = 2000
+"""Bytes of a file among which the mark stands."""
 
 
 def figure(width: float = 7.6, height: float = 4.4) -> Figure:
@@ -128,7 +139,7 @@ def add_caption(made: Figure, result: Result) -> None:
 def add_lines(made: Figure, lines: Iterable[str]) -> None:
     """Put small lines under the figure. What is longer than the figure is wide goes on in the next line, after one of
     its dots."""
-    lines = list(lines)
+    lines = [legible(line) for line in lines]
     # A Chinese character is as wide as it is high.
     wide = any(unicodedata.east_asian_width(letter) in "WF" for line in lines for letter in line)
     fitting = int(made.get_figwidth() * 72 / (CAPTION * (0.8 if wide else 0.55)))
@@ -149,7 +160,7 @@ def svg(made: Figure) -> str:
     """The figure as SVG text, the same for the same data."""
     with style():
         buffer = io.StringIO()
-        made.savefig(buffer, format="svg", metadata={"Date": None})
+        made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": MARK})
     return buffer.getvalue()
 
 
@@ -157,8 +168,13 @@ def png(made: Figure, dpi: int = 144) -> bytes:
     """The figure as PNG."""
     with style():
         buffer = io.BytesIO()
-        made.savefig(buffer, format="png", dpi=dpi)
+        made.savefig(buffer, format="png", dpi=dpi, metadata={"Software": MARK})
     return buffer.getvalue()
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a figure that `save` wrote, so that another may be written over it."""
+    return MARK.encode() in path.read_bytes()[:MARKED_WITHIN]
 
 
 def save(made: Figure, path: Path) -> None:
@@ -166,11 +182,8 @@ def save(made: Figure, path: Path) -> None:
 
     Raises:
         ValueError: another suffix.
+        DiskTrouble: the disk takes no more.
     """
     if path.suffix not in (".png", ".svg"):
         raise ValueError(f"{path.name}: a figure is written as .png or .svg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".svg":
-        path.write_text(svg(made), encoding="utf-8")
-    else:
-        path.write_bytes(png(made))
+    write_atomically(path, svg(made) if path.suffix == ".svg" else png(made), private=False)

@@ -227,7 +227,7 @@ _RESULT = {
     "needed": _PAIRS_A_SIZE,
     "planned": _PAIRS_A_SIZE,
     "complete": _FLAG,
-    "stopped": _Kind(_("a text"), lambda value: isinstance(value, str)),
+    "stopped": _Kind(_("a text"), _is_text),
     "seed": _Kind(_("a whole number"), lambda value: _is_whole(value, -LARGEST)),
     "started": _Kind(_("a time"), _is_moment),
     "circumstances": _Kind(_("circumstances by name"), _object_of(_is_circumstance)),

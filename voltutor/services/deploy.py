@@ -108,7 +108,7 @@ class Deploy:
     def _stopped(self, bench: Bench) -> bool:
         """Whether this kit has begun it, and it only doesn't run, as after the engine's restart."""
         view = bench.container(self.service)
-        return view is not None and not view.running and bench.ours("container", view.name, view.labels)
+        return view is not None and not view.running and bench.ours(view)
 
     def _refuse(self, bench: Bench) -> None:
         if self.size <= 0:

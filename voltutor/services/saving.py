@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from voltutor.diagrams import size_text
+from voltutor.disk import writing
 from voltutor.engine import Conflict, ContainerView, NotFound, Refused
 from voltutor.errors import VoltutorError
-from voltutor.home import name_new
+from voltutor.home import make_folder, name_new, open_lock
 from voltutor.images import DATA
 from voltutor.services.backup import About, BadBackup, Manifest, Packing, read_manifest
 from voltutor.services.stateful import Room, Store, look_at
@@ -70,7 +71,7 @@ def recover(bench: Bench) -> None:
         EngineError: the engine does not answer.
     """
     for half in (bench.files / "backups").glob(".*.half"):
-        with contextlib.suppress(FileNotFoundError), half.open("rb+") as file:
+        with contextlib.suppress(FileNotFoundError), half.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds the lock
             except BlockingIOError:
@@ -88,9 +89,10 @@ def _alone(bench: Bench, service: str) -> Iterator[None]:
     Raises:
         VoltutorError: one is being made.
     """
-    with (bench.files / "backups" / f".{service}.lock").open("a") as file:
+    handle = open_lock(bench.files / "backups" / f".{service}.lock")
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise VoltutorError(
                 _("A backup of `{service}` is being made just now."),
@@ -98,6 +100,8 @@ def _alone(bench: Bench, service: str) -> Iterator[None]:
                 service=bench.names(service),
             ) from None
         yield
+    finally:
+        os.close(handle)
 
 
 def _hold(bench: Bench, container: str, how: str) -> None:
@@ -120,13 +124,14 @@ def save(bench: Bench, store: Store, name: str) -> Generator[Progress, None, Man
     files are of the same moment and no write is cut in two; where the engine can't freeze, it is stopped meanwhile.
 
     Raises:
+        DiskTrouble: the disk takes no more.
         VoltutorError: there is a backup of this name, another one is being made, it can't be written, or the engine
             can do neither.
         EngineError: the engine does not answer, or refuses.
     """
     view = store.container
     path = backup_path(bench, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     about = About(
         store.name,
         view.image,
@@ -137,24 +142,8 @@ def save(bench: Bench, store: Store, name: str) -> Generator[Progress, None, Man
     )
     with _alone(bench, store.name):
         try:
-            if not store.running:  # or frozen already, by somebody who will thaw it
-                return (yield from _saved(bench, view, about, path, AS_IT_IS))
-            try:
-                return (yield from _saved(bench, view, about, path, PAUSED))
-            except _CantFreeze as error:
-                if view.auto_remove or store.room is Room.MEMORY:
-                    raise VoltutorError(
-                        _(
-                            "This engine can't freeze `{service}` ({detail}), and stopping it would lose its data."
-                        ),
-                        _("Save it on an engine that can, or keep its data in a volume on the disk."),
-                        service=view.name,
-                        detail=error,
-                    ) from error
-                yield Progress(
-                    tr(_("The engine can't freeze it ({detail}); it is stopped meanwhile."), detail=error)
-                )
-                return (yield from _saved(bench, view, about, path, STOPPED))
+            with writing(path):
+                return (yield from _still(bench, store, about, path))
         except OSError as error:
             text = _("The backup {path} can't be written: {detail}.")
             raise VoltutorError(
@@ -164,6 +153,25 @@ def save(bench: Bench, store: Store, name: str) -> Generator[Progress, None, Man
 
 class _CantFreeze(Exception):
     """An engine without the freezer, such as a rootless one on cgroup v1."""
+
+
+def _still(bench: Bench, store: Store, about: About, path: Path) -> Generator[Progress, None, Manifest]:
+    """Save it while nothing writes in it."""
+    view = store.container
+    if not store.running:  # or frozen already, by somebody who will thaw it
+        return (yield from _saved(bench, view, about, path, AS_IT_IS))
+    try:
+        return (yield from _saved(bench, view, about, path, PAUSED))
+    except _CantFreeze as error:
+        if view.auto_remove or store.room is Room.MEMORY:
+            raise VoltutorError(
+                _("This engine can't freeze `{service}` ({detail}), and stopping it would lose its data."),
+                _("Save it on an engine that can, or keep its data in a volume on the disk."),
+                service=view.name,
+                detail=error,
+            ) from error
+        yield Progress(tr(_("The engine can't freeze it ({detail}); it is stopped meanwhile."), detail=error))
+        return (yield from _saved(bench, view, about, path, STOPPED))
 
 
 def _saved(
@@ -185,8 +193,10 @@ def _saved(
             raise
         with Packing(file) as packing:
             try:
-                for done in packing.copy(bench.engine.archive(view.id, about.data)):
-                    yield Progress(done=done)
+                # It is closed before the container is looked at: until then the engine answers no other call on it.
+                with contextlib.closing(bench.engine.archive(view.id, about.data)) as pieces:
+                    for done in packing.copy(pieces):
+                        yield Progress(done=done)
             except BaseException:
                 # Where this fails, the file stays, and tells the next one to do it.
                 _let_go(bench, view.id, how)

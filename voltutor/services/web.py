@@ -18,6 +18,7 @@ from pathlib import Path
 
 from voltutor.engine import Mount
 from voltutor.errors import VoltutorError
+from voltutor.home import append, make_folder
 from voltutor.images import ANSWERS, LISTED, NOTES, SOCKETS
 from voltutor.services.answers import Answer, parse
 from voltutor.services.scaling import Scaler
@@ -132,9 +133,7 @@ def look(bench: Bench, service: str) -> Service:
         listed=listed,
         alive=frozenset(number for number, view in views.items() if view.running),
         there=frozenset(views),
-        ours=frozenset(
-            number for number, view in views.items() if bench.ours("container", view.name, view.labels)
-        ),
+        ours=frozenset(number for number, view in views.items() if bench.ours(view)),
         notes=next(notes, ""),
     )
 
@@ -173,12 +172,15 @@ class SaveLog:
         return ["sh", "-c", f"mkdir -p {folder} && docker container logs {name} >> {to} 2>&1"]
 
     def perform(self, bench: Bench) -> Iterator[Progress]:
-        """Append it to what an earlier one of that name has said."""
+        """Append it to what an earlier one of that name has said.
+
+        Raises:
+            DiskTrouble: there is no room for it.
+        """
         path, name = log_path(bench, self.service, self.name), bench.names(self.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         said = bench.engine.logs(name)
-        with path.open("ab") as file:
-            file.write(said)
+        append(path, said)
         yield Progress(tr(_("kept: {n} lines of {name}"), n=said.count(b"\n"), name=name))
 
 
@@ -197,7 +199,7 @@ def _scaling(bench: Bench, now: Service, wanted: int, notes: str = "") -> tuple[
     names = tuple(replica(name, number) for number in after.listed)
     if now.stopped_front:
         balancer = bench.container(front(name))
-        if balancer and not bench.ours("container", balancer.name, balancer.labels):
+        if balancer and not bench.ours(balancer):
             raise NameTaken("container", balancer.name)
         commands.append(Remove(front(name)))
     if not now.front:

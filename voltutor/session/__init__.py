@@ -46,12 +46,13 @@ from voltutor.session.ownership import (
     HOME_LABEL,
     SESSION_LABEL,
     anonymous_volumes,
+    handed_down,
     has_anonymous_name,
     labelled,
     moment,
     of_a_session,
 )
-from voltutor.session.session import LEARNER, RUN, Session
+from voltutor.session.session import LEARNER, RUN, Session, home_id
 from voltutor.session.watch import Watch
 
 __all__ = [
@@ -106,7 +107,9 @@ __all__ = [
     "anonymous_volumes",
     "attached",
     "detach",
+    "handed_down",
     "has_anonymous_name",
+    "home_id",
     "labelled",
     "moment",
     "of_a_session",

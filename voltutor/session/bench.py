@@ -17,6 +17,7 @@ from voltutor.engine import (
     ContainerView,
     Engine,
     ExecResult,
+    ImageView,
     Mount,
     NotFound,
     VolumeView,
@@ -146,7 +147,11 @@ class Bench:
             MissingPrograms: they can be neither assembled here nor built by the engine.
         """
         wanted = {key: self.image(key) for key in keys}
-        missing = {key: tag for key, tag in wanted.items() if self.engine.image(tag) is None}
+        there = {key: self.engine.image(tag) for key, tag in wanted.items()}
+        for key, image in there.items():
+            if image:
+                self._adopt(wanted[key], image)
+        missing = {key: tag for key, tag in wanted.items() if there[key] is None}
         recipes: list[images.Recipe] = []
         for key, tag in missing.items():
             source = self.source(key)
@@ -168,6 +173,13 @@ class Bench:
         for tag in missing.values():
             if made := self.engine.image(tag):
                 self.session.journal.made("image", tag, made.id)
+
+    def _adopt(self, tag: str, image: ImageView) -> None:
+        """Note an image that we had asked for when a kernel died, before it could be noted."""
+        state = self.session.journal.state()
+        ours = image.labels.get(images.RECIPE_LABEL, "").startswith(tag.partition(":")[2])
+        if state.awaited("image", tag) and ("image", tag) not in state.made and ours:
+            self.session.journal.made("image", tag, image.id)
 
     def _build(self, source: _Built, tag: str) -> Iterator[Progress]:
         base = source.dockerfile.split()[1]
@@ -303,7 +315,12 @@ class Bench:
         view = self.engine.container(name) if kind == "container" else self.engine.volume(name)
         if view is None:
             return False
-        if labelled(view.labels, self.session.id, self.session.home):
+        ours = labelled(view.labels, self.session.id, self.session.home)
+        if isinstance(view, ContainerView) and ours and not self.ours(view):
+            # It may have our labels from an image that was committed from one of ours.
+            image = self.engine.image(view.image_id)
+            ours = image is not None and not labelled(image.labels, self.session.id, self.session.home)
+        if ours:
             with contextlib.suppress(NotFound):
                 if isinstance(view, ContainerView):
                     self.engine.remove_container(view.id, force=True, volumes=True)
@@ -332,10 +349,13 @@ class Bench:
         """Whether something was seen under a logical name: what never was can't have been removed."""
         return (kind, self.names(logical, kind)) in self.session.journal.state().met
 
-    def ours(self, kind: Kind, name: str, labels: Mapping[str, str]) -> bool:
-        """Whether we made what bears this name, rather than somebody by hand."""
-        made = (kind, name) in self.session.journal.state().made
-        return made and labelled(labels, self.session.id, self.session.home)
+    def ours(self, view: ContainerView | VolumeView) -> bool:
+        """Whether we made it, rather than somebody by hand under the same name. A container has an id of its own, and
+        may have our labels from an image that was committed from one of ours; a volume has nothing but labels."""
+        made = self.session.journal.state().made
+        if isinstance(view, ContainerView):
+            return made.get(("container", view.name)) == view.id
+        return ("volume", view.name) in made and labelled(view.labels, self.session.id, self.session.home)
 
     def exec(self, logical: str, *argv: str) -> ExecResult:
         """Look into a container with a program and wait for it; its exit code is the caller's to judge.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import shlex
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from voltutor.engine import LOOPBACK, Mount
 from voltutor.errors import VoltutorError
+from voltutor.home import write_new
 from voltutor.results import Result
 from voltutor.session import devices
 from voltutor.session.names import NameTaken
@@ -307,6 +307,7 @@ class CopyOut:
 
         Raises:
             NotFound: the container has no such path.
+            DiskTrouble: there is no room for it.
             VoltutorError: it is no file.
         """
         packed = b"".join(bench.engine.archive(bench.names(self.name), self.path))
@@ -318,8 +319,7 @@ class CopyOut:
             copy = bench.files / self.folder / PurePosixPath(self.path).name
             # A container that has this folder may have put a link here: what it leads to is not ours.
             copy.unlink(missing_ok=True)
-            with copy.open("xb") as out:
-                shutil.copyfileobj(file, out)
+            write_new(copy, file.read())
         yield Progress()
 
 

@@ -4,12 +4,14 @@ whose one is, its backing file tells (Documentation/admin-guide/blockdev, /sys/b
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from voltutor.disk import see_room
 from voltutor.errors import VoltutorError
+from voltutor.home import make_folder
+from voltutor.programs import find
 from voltutor.text import _
 
 _SYS = Path("/sys/block")
@@ -48,12 +50,14 @@ def format_ext4(file: Path, size: int) -> None:
     """Make a file of so many bytes, and an ext4 in it. What is there stays.
 
     Raises:
+        DiskTrouble: the disk has not so much room: the file begins without any of it, and would run out within.
         DeviceTrouble: it can't be formatted.
         OSError: it can't be written.
     """
     if file.exists():
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
+    see_room(file, size)
     with file.open("xb") as made:
         made.truncate(size)
     try:
@@ -87,19 +91,13 @@ def unable() -> str:
         return _("this machine has no loop devices")
     if not os.access(_CONTROL, os.W_OK) or os.geteuid() != 0:
         return _("only root may make loop devices")
-    if not (_program("losetup") and _program("mkfs.ext4")):
+    if not (find("losetup") and find("mkfs.ext4")):
         return _("losetup or mkfs.ext4 is missing")
     return ""
 
 
-def _program(name: str) -> str | None:
-    return shutil.which(
-        name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    )
-
-
 def _run(words: Sequence[str]) -> str:
-    program = _program(words[0])
+    program = find(words[0])
     try:
         done = subprocess.run(
             [program or words[0], *words[1:]], capture_output=True, text=True, timeout=_LIMIT, check=False

@@ -3,16 +3,17 @@ asked. After a crash it alone tells what is ours."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from voltutor.home import locked
+from voltutor.disk import DiskTrouble, writing
+from voltutor.home import append, locked, write_atomically
 
 Kind = Literal["container", "volume", "image"]
 
@@ -45,6 +46,8 @@ class JournalState:
         gone: the same of those that were removed since, until the container's name is begun anew.
         met: by kind and name, what was seen under a reserved name, whoever made it: only what was there can
             have been removed.
+        spoiled: whether a line could not be read.
+        begun: whether its first line stands in it still.
     """
 
     reserved: Mapping[tuple[Kind, str], Reservation] = field(default_factory=dict)
@@ -53,6 +56,8 @@ class JournalState:
     anonymous: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
     met: frozenset[tuple[Kind, str]] = frozenset()
+    spoiled: bool = False
+    begun: bool = False
 
     def name_of(self, kind: Kind, logical: str) -> str | None:
         """The name that is reserved for a logical name; where there are several, the last."""
@@ -73,18 +78,35 @@ class JournalState:
         """Whether nothing is reserved and nothing known to be ours."""
         return not (self.reserved or self.made or self.anonymous)
 
+    @property
+    def lost(self) -> bool:
+        """Whether it may have known more than it says: a line can't be read, or somebody emptied it, and what came
+        since doesn't bring back what it knew."""
+        return self.spoiled or not self.begun
+
 
 class Journal:
-    """An append-only file that several kernels of one home may write."""
+    """An append-only file that several kernels of one home may write.
+
+    What is written before the engine is asked must be on disk, or it isn't asked. What is written after it has
+    answered waits in memory where the disk takes no more, and goes to it with the next line that does: a clean-up
+    needs no room.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = path.with_suffix(".lock")
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, int, int, bytes] | None = None
+        self._owed = b""
+        self._here = threading.Lock()  # several cards of a kernel share it
         self._state = JournalState()
 
     def reserve(self, reservation: Reservation) -> None:
-        """Before a create: from here on what bears this name is ours."""
+        """Before a create: from here on what bears this name is ours.
+
+        Raises:
+            DiskTrouble: it can't be written down.
+        """
         self._append(
             op="reserve",
             kind=reservation.kind,
@@ -94,62 +116,84 @@ class Journal:
         )
 
     def asked(self, kind: Kind, name: str) -> None:
-        """Right before a create: should we die now, the engine may make it all the same, a moment later."""
+        """Right before a create: should we die now, the engine may make it all the same, a moment later.
+
+        Raises:
+            DiskTrouble: it can't be written down.
+        """
         self._append(op="ask", kind=kind, name=name, at=time.time())
 
     def made(self, kind: Kind, name: str, id: str) -> None:  # noqa: A002 - Docker's own word
         """After a create: the engine gave this id."""
-        self._append(op="made", kind=kind, name=name, id=id)
+        self._note(op="made", kind=kind, name=name, id=id)
 
     def anonymous(self, name: str, container: str = "") -> None:
         """An anonymous volume of one of our containers."""
         if name not in self.state().anonymous:
-            self._append(op="anonymous", name=name, container=container)
+            self._note(op="anonymous", name=name, container=container)
 
     def meet(self, kind: Kind, name: str) -> None:
         """Something was seen under a reserved name."""
         if (kind, name) not in self.state().met:
-            self._append(op="meet", kind=kind, name=name)
+            self._note(op="meet", kind=kind, name=name)
 
     def forget(self, kind: Kind, name: str) -> None:
         """For a step that begins anew: what was seen under the name no longer counts."""
         if (kind, name) in self.state().met:
-            self._append(op="forget", kind=kind, name=name)
+            self._note(op="forget", kind=kind, name=name)
 
     def gone(self, kind: Kind, name: str) -> None:
         """It was removed; its reservation stands."""
-        self._append(op="gone", kind=kind, name=name)
+        self._note(op="gone", kind=kind, name=name)
 
     def release(self, kind: Kind, name: str) -> None:
         """The name is no longer ours: somebody else took it first, or we are done with it."""
-        self._append(op="release", kind=kind, name=name)
+        self._note(op="release", kind=kind, name=name)
 
     def _append(self, **record: str | float) -> None:
-        line = json.dumps(record, ensure_ascii=False) + "\n"
-        with locked(self._lock), self.path.open("ab") as file:
+        with self._here, locked(self._lock):
+            lines = self._owed + _line(record)
             # A writer killed within a line leaves it without its end: close it, so that it spoils itself only.
-            if file.tell() and not self.path.read_bytes().endswith(b"\n"):
-                file.write(b"\n")
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+            there = self.path.read_bytes() if self.path.exists() else b""
+            append(self.path, lines if there[-1:] in (b"", b"\n") else b"\n" + lines)
+            self._owed = b""
+
+    def _note(self, **record: str) -> None:
+        try:
+            self._append(**record)
+        except DiskTrouble:
+            with self._here:
+                self._owed += _line(record)
 
     def state(self) -> JournalState:
         """What stands in the file now, other kernels' lines included."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
-            return JournalState()
-        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            return _fold(self._owed.decode())
+        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns, self._owed)
         if seen != self._seen:
-            self._state, self._seen = _fold(self.path.read_text(encoding="utf-8", errors="replace")), seen
+            written = self.path.read_text(encoding="utf-8", errors="replace")
+            self._state, self._seen = _fold(f"{written}\n{self._owed.decode()}"), seen
         return self._state
 
-    def compact(self) -> None:
-        """Forget everything: for a session of which nothing is left."""
-        with locked(self._lock):
-            self.path.unlink(missing_ok=True)
-            self._seen, self._state = None, JournalState()
+    def begin(self) -> None:
+        """Begin anew, and forget everything: for a session that is new, or of which nothing is left.
+
+        Raises:
+            DiskTrouble: there is no room for the first line.
+        """
+        first = _line({"op": "begin", "name": ""})
+        with self._here, locked(self._lock), writing(self.path):
+            if self.path.exists() and self.path.read_bytes().startswith(first):
+                os.truncate(self.path, len(first))  # needs no room
+            else:
+                write_atomically(self.path, first)
+            self._owed = b""
+
+
+def _line(record: Mapping[str, str | float]) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
 def _fold(text: str) -> JournalState:
@@ -159,9 +203,10 @@ def _fold(text: str) -> JournalState:
     anonymous: dict[str, str] = {}
     gone: dict[str, str] = {}
     met: set[tuple[Kind, str]] = set()
-    for line in text.splitlines():
+    spoiled = begun = False
+    for line in filter(None, text.split("\n")):
         # A line that a crash cut, or that something else spoiled, spoils only itself.
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        try:
             record = json.loads(line)
             kind: Kind = record.get("kind", "volume")
             name: str = record["name"]
@@ -194,4 +239,8 @@ def _fold(text: str) -> JournalState:
                     reserved.pop(key, None)
                     asked.pop(key, None)
                     made.pop(key, None)
-    return JournalState(reserved, asked, made, anonymous, gone, frozenset(met))
+                case "begin":
+                    begun = True
+        except (ValueError, KeyError, TypeError, AttributeError):
+            spoiled = True
+    return JournalState(reserved, asked, made, anonymous, gone, frozenset(met), spoiled, begun)

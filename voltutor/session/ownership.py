@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from voltutor.engine import ContainerView, VolumeView
+from voltutor.engine import ContainerView, ImageView, VolumeView
 
 SESSION_LABEL = "io.voltutor.session"
 HOME_LABEL = "io.voltutor.home"
@@ -37,9 +37,18 @@ def labelled(labels: Mapping[str, str], session: str, home: str) -> bool:
     return labels.get(SESSION_LABEL) == session and labels.get(HOME_LABEL) == home
 
 
-def of_a_session(labels: Mapping[str, str], session: str = "") -> bool:
-    """Whether these are the labels of any session of any home, or of this one of whichever home."""
-    return HOME_LABEL in labels and SESSION_LABEL in labels and session in ("", labels[SESSION_LABEL])
+def of_a_session(labels: Mapping[str, str]) -> bool:
+    """Whether these are the labels of any session of any home."""
+    return HOME_LABEL in labels and SESSION_LABEL in labels
+
+
+def handed_down(labels: Mapping[str, str], image: ImageView | None) -> bool:
+    """Whether a container may have a session's labels from its image: `docker commit` gives an image those of its
+    container, `docker run` gives them on, and what somebody so made is theirs. Where the image has gone, nobody can
+    tell, and the labels prove nothing either."""
+    return image is None or all(
+        image.labels.get(key) == labels.get(key) for key in (SESSION_LABEL, HOME_LABEL)
+    )
 
 
 def anonymous_volumes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -13,19 +14,22 @@ from functools import cached_property
 from pathlib import Path
 
 from voltutor.engine import Engine
-from voltutor.home import locked, write_atomically
+from voltutor.home import locked, make_folder, open_lock, write_atomically
 from voltutor.session.journal import Journal
 from voltutor.session.ownership import HOME_LABEL, SESSION_LABEL
-from voltutor.text import _, tr
+from voltutor.text import _, legible, tr
 
 
 def home_id(home: Path) -> str:
-    """Eight random hex digits that stand for this home in labels; made on first use."""
+    """Eight random hex digits that stand for this home in labels; made on first use, and anew where somebody emptied
+    the file: labels without a home's id would be anybody's."""
     path = home / "id"
     with locked(home / "lock"):
-        if not path.exists():
-            write_atomically(path, secrets.token_hex(4))
-    return path.read_text().strip()
+        known = path.read_text(errors="replace").strip() if path.exists() else ""
+        if not re.fullmatch(r"[0-9a-f]{8}", known):
+            known = secrets.token_hex(4)
+            write_atomically(path, known)
+    return known
 
 
 LEARNER, RUN = "learner", "run"
@@ -64,6 +68,14 @@ class Session:
         return [session for path in found if (session := cls._read(path, home))]
 
     @classmethod
+    def ended(cls, home: Path) -> frozenset[str]:
+        """The ids of this home's sessions that ended with nothing left, and have no folder any more."""
+        try:
+            return frozenset(_record(home).read_text(encoding="utf-8").split())
+        except FileNotFoundError:
+            return frozenset()
+
+    @classmethod
     def _read(cls, path: Path, home: Path) -> Session | None:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +83,7 @@ class Session:
             return cls(record["id"], record["engine_id"], path.parent, home_id(home), purpose, url)
         except (OSError, ValueError, KeyError, AttributeError) as error:
             text = _("The session in {folder} can't be read ({detail}), and is passed over.")
-            print(tr(text, folder=path.parent, detail=error), file=sys.stderr)
+            print(legible(tr(text, folder=path.parent, detail=error)), file=sys.stderr)
             return None
 
     @classmethod
@@ -91,11 +103,11 @@ class Session:
 
     @classmethod
     def _begin(cls, home: Path, engine: Engine, purpose: str) -> Session:
-        token = secrets.token_hex(2)
-        while (home / "sessions" / token).exists():
+        token, ended = secrets.token_hex(2), cls.ended(home)
+        while token in ended or (home / "sessions" / token).exists():
             token = secrets.token_hex(2)
         folder = home / "sessions" / token
-        folder.mkdir(parents=True)
+        make_folder(folder)
         record = {
             "version": 1,
             "id": token,
@@ -103,12 +115,18 @@ class Session:
             "url": engine.url,
             "purpose": purpose,
         }
-        write_atomically(folder / "session.json", json.dumps(record))
-        return cls(token, engine.info.id, folder, home_id(home), purpose, engine.url)
+        try:
+            write_atomically(folder / "session.json", json.dumps(record))
+            begun = cls(token, engine.info.id, folder, home_id(home), purpose, engine.url)
+            begun.journal.begin()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return begun
 
     def hold(self) -> None:
         """Say that this process works in the session, for as long as it lives: it is then not ended."""
-        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        handle = open_lock(self.folder / "held")
         fcntl.flock(handle, fcntl.LOCK_SH)
         _held.setdefault(self.id, []).append(handle)
 
@@ -120,7 +138,7 @@ class Session:
     @property
     def held(self) -> bool:
         """Whether a process works in it."""
-        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        handle = open_lock(self.folder / "held")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -135,18 +153,30 @@ class Session:
         be there under a name that only the journal knows."""
         if self.journal.state().awaits:
             return False
-        handle = os.open(self.folder / "held", os.O_CREAT | os.O_RDWR, 0o600)
+        handle = open_lock(self.folder / "held")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         else:
-            self.journal.compact()
+            self.journal.begin()
             if self.purpose == RUN:
+                self._note_end()
                 shutil.rmtree(self.folder, ignore_errors=True)
             return True
         finally:
             os.close(handle)
+
+    def _note_end(self) -> None:
+        """Its folder is about to go: the home knows it still, and gives its id to no other."""
+        home = self.folder.parent.parent
+        with locked(home / "sessions.lock"):
+            ids = sorted(self.ended(home) | {self.id})
+            write_atomically(_record(home), "".join(f"{one}\n" for one in ids))
+
+
+def _record(home: Path) -> Path:
+    return home / "sessions" / "ended"
 
 
 _held: dict[str, list[int]] = {}

@@ -7,28 +7,14 @@ import threading
 import anywidget
 import traitlets
 
+from voltutor.widgets.script import script
 from voltutor.widgets.workplace import Workplace
-
-ESM = """
-export default {
-  render({ model, el }) {
-    const line = document.createElement("p");
-    line.className = "vt-badge-line";
-    line.setAttribute("role", "status");
-    const update = () => (line.textContent = model.get("text"));
-    model.on("change:text", update);
-    update();
-    el.replaceChildren(line);
-    return () => model.off("change:text", update);
-  },
-};
-"""
 
 
 class BadgeView(anywidget.AnyWidget):
     """One line: which engine, what on it is not ours and stays untouched, and whether it is there."""
 
-    _esm = ESM
+    _esm = script("badge.js")
     text = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, workplace: Workplace) -> None:

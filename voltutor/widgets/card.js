@@ -150,7 +150,7 @@ function drawAsks(node, asks, send) {
 }
 
 function render({ model, el }) {
-  const kernel = toKernel(model, () => update());
+  const kernel = toKernel(model, el, () => update());
   const send = kernel.send;
   const id = freshId();
 

@@ -17,19 +17,12 @@ import traitlets
 from voltutor.lessons import Lab, Step
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
+from voltutor.widgets.script import script
 from voltutor.widgets.services import ServicesController
 from voltutor.widgets.start import StartController
 from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.worker import Worker
 from voltutor.widgets.workplace import Workplace
-
-HERE = Path(__file__).parent
-
-
-def _script(name: str) -> str:
-    """A view's script behind what all views share: a module can't import another one without a server for it."""
-    return (HERE / "common.js").read_text(encoding="utf-8") + (HERE / name).read_text(encoding="utf-8")
-
 
 BEAT = 2.0
 """Seconds between two signs of life; a card that misses them for 6 s says that it is asleep."""
@@ -38,7 +31,7 @@ BEAT = 2.0
 class Controlled(anywidget.AnyWidget):
     """The view of a controller. Its Python side forwards what is clicked, and starts nothing by itself."""
 
-    _css = HERE / "card.css"
+    _css = Path(__file__).with_name("card.css")
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -68,7 +61,7 @@ class Controlled(anywidget.AnyWidget):
 class CardView(Controlled):
     """The view of one step."""
 
-    _esm = _script("card.js")
+    _esm = script("card.js")
 
     def __init__(self, workplace: Workplace, lab: Lab, step: Step) -> None:
         super().__init__(lambda show: Controller(workplace, lab, step, show))
@@ -77,7 +70,7 @@ class CardView(Controlled):
 class StartView(Controlled):
     """The view of the first minute."""
 
-    _esm = _script("start.js")
+    _esm = script("start.js")
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: StartController(workplace, show))
@@ -86,7 +79,7 @@ class StartView(Controlled):
 class PanelView(Controlled):
     """The view of the measuring panel."""
 
-    _esm = _script("panel.js")
+    _esm = script("panel.js")
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: MeasuringController(workplace, show))
@@ -95,7 +88,7 @@ class PanelView(Controlled):
 class VolumesView(Controlled):
     """The view of the panel of volumes."""
 
-    _esm = _script("volumes.js")
+    _esm = script("volumes.js")
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: VolumesController(workplace, show))
@@ -104,7 +97,7 @@ class VolumesView(Controlled):
 class ServicesView(Controlled):
     """The view of the panel of services."""
 
-    _esm = _script("services.js")
+    _esm = script("services.js")
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__(lambda show: ServicesController(workplace, show, self._hand_out))

@@ -18,9 +18,57 @@ function element(tag, attributes = {}, ...children) {
 
 const filled = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
 
+// Tells the kernel when its notebook comes to the front, so that the terminals follow: when its tab is shown, and when
+// somebody turns to it where two stand side by side. The page's clock says which of two kernels was told last. Each
+// view could tell it; the first one does, and whichever hears its kernel tells it again until it was heard.
+function toFront(model, el) {
+  let page = null;
+  let shown = false;
+  const send = (at) => {
+    try {
+      model.send({ front: at });
+    } catch {
+      // Its kernel is being restarted; what was not heard is sent again.
+    }
+  };
+  const tell = () => {
+    const { at = 0 } = page.voltutorFront ?? {};
+    if (Date.now() - at < 200) return;
+    page.voltutorFront = { at: Date.now(), heard: false };
+    send(page.voltutorFront.at);
+  };
+  const look = () => {
+    const now = el.getClientRects().length > 0 && document.visibilityState === "visible";
+    if (now && !page) {
+      page = el.closest(".jp-NotebookPanel") ?? el;
+      page.addEventListener("pointerdown", tell, true);
+      page.addEventListener("focusin", tell, true);
+    }
+    if (now && !shown) tell();
+    shown = now;
+  };
+  const heard = (message) => {
+    const front = page?.voltutorFront;
+    if (!front || front.heard) return;
+    if (message.fronted === front.at) front.heard = true;
+    else if (message.beat) send(front.at);
+  };
+  model.on("msg:custom", heard);
+  const watcher = new ResizeObserver(look);
+  watcher.observe(el);
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    watcher.disconnect();
+    document.removeEventListener("visibilitychange", look);
+    page?.removeEventListener("pointerdown", tell, true);
+    page?.removeEventListener("focusin", tell, true);
+    model.off("msg:custom", heard);
+  };
+}
+
 // A click in the moment in which the page connects to its kernel may get lost. So each is kept until the
 // kernel has acknowledged it, and sent again with the next sign of life; the kernel does an id only once.
-function toKernel(model, changed) {
+function toKernel(model, el, changed) {
   const unanswered = new Map();
   let beat = Date.now();
   let sleeping = false;
@@ -53,12 +101,14 @@ function toKernel(model, changed) {
   model.on("change:view", changed);
   model.on("msg:custom", heard);
   const timer = setInterval(look, 500);
+  const leave = toFront(model, el);
   return {
     send,
     sleeping: () => sleeping,
     unheard: () => unheard,
     close: () => {
       clearInterval(timer);
+      leave();
       model.off("change:view", changed);
       model.off("msg:custom", heard);
     },

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voltutor.diagrams import Scene
+from voltutor.disk import DiskTrouble, writing
 from voltutor.engine import EngineError, EngineGone
 from voltutor.errors import VoltutorError
+from voltutor.home import append
 from voltutor.lessons import (
     Choice,
     EngineTrouble,
@@ -79,6 +81,7 @@ class _State:
     result: Result | None = None
     plots: list[tuple[str, str]] = field(default_factory=list)
     gone: bool = False
+    unkept: bool = False
     names: dict[str, str] = field(default_factory=dict)
 
 
@@ -168,7 +171,8 @@ class Controller:
                 with self._lock:
                     self._pending.discard(action)
             try:
-                actions[action](value)
+                with writing():
+                    actions[action](value)
             except VoltutorError as error:
                 self._trouble_safely(error)
             except Exception as error:  # a card that dies silently would be worse than one that says so
@@ -193,15 +197,14 @@ class Controller:
     def _report(self, error: Exception) -> None:
         """Keep the traceback of what was not foreseen, and say where it is."""
         path = self.workplace.home / "error.log"
-        with path.open("a", encoding="utf-8") as file:
-            file.write("".join(traceback.format_exception(error)))
-        self._log(
-            tr(
-                _("Something unforeseen happened ({detail}); it is written down in {path}."),
-                detail=repr(error),
-                path=path,
-            )
-        )
+        try:
+            append(path, "".join(traceback.format_exception(error)).encode())
+        except (DiskTrouble, OSError) as another:
+            self._log(tr(_("Something unforeseen happened ({detail})."), detail=repr(error)))
+            self._log(str(another))
+        else:
+            text = _("Something unforeseen happened ({detail}); it is written down in {path}.")
+            self._log(tr(text, detail=repr(error), path=path))
 
     def _bench(self) -> Bench:
         if self.workplace.bench is None:
@@ -270,8 +273,8 @@ class Controller:
 
     def _lines(self, bench: Bench) -> list[str]:
         """What Run does, as one would type it; on an engine that a terminal doesn't go to by itself, the way to it
-        stands first, and is copied along."""
-        first = self.workplace.terminal_line()
+        stands first, and is copied along. A line that names its engine needs no way there."""
+        first = "" if self.step.sweeps else self.workplace.terminal_line()
         return [*([first] if first else []), *(bench.line(command) for command in self.step.solution)]
 
     def _check(self) -> Verdict:
@@ -284,7 +287,7 @@ class Controller:
         if isinstance(found, Passed):
             if not isinstance(self._state.verdict, Passed) or self._state.after is None:
                 self._state.after, self._state.mounts = scene, self._mounts(bench)
-            self._progress.update(self.lab.id, self.step.id, passed=found.text)
+            self._keep(passed=found.text)
         elif isinstance(found, NotAttempted):
             self._state.before = scene
         if not isinstance(self._state.verdict, Passed) or isinstance(found, Passed):
@@ -312,7 +315,7 @@ class Controller:
         if isinstance(self.step.prediction, Choice) and guess not in range(len(self.step.prediction.options)):
             guess = None
         self._state.guessed, self._state.guess = True, guess
-        self._progress.update(self.lab.id, self.step.id, guess=guess, guessed=True)
+        self._keep(guess=guess, guessed=True)
         self._draw(self._state.result)
         if self.step.given and self.workplace.bench and not not_possible(self.step, self.workplace.bench):
             # What the goal speaks of must be there for those who type, too; before the guess it would tell.
@@ -322,7 +325,7 @@ class Controller:
 
     def _hint(self, _value: Any) -> None:
         self._state.hints = min(self._state.hints + 1, len(self.step.hints) + 1)
-        self._progress.update(self.lab.id, self.step.id, hints=self._state.hints)
+        self._keep(hints=self._state.hints)
 
     def _run(self, _value: Any) -> None:
         if self.step.prediction and not self._state.guessed:
@@ -350,7 +353,7 @@ class Controller:
             return
         names, gone = self._state.names, self._state.gone
         self._state = _State(names=names, gone=gone, lines=self._state.lines)
-        self._progress.update(self.lab.id, self.step.id, passed="", guess=None, guessed=False, hints=0)
+        self._keep(passed="", guess=None, guessed=False, hints=0)
         self._follow(clear(self.step, bench), tr(_("Resetting…")))
         self._check()
         self.workplace.reset(self.lab.id, self.step.id, self._heard)
@@ -396,6 +399,15 @@ class Controller:
         seconds, slower = (None, guess) if isinstance(self.step.prediction, Times) else (guess, None)
         drawn = plots.views(result, seconds, slower)
         self._state.plots = [(plots.svg(draw()), alternative) for _name, draw, alternative in drawn]
+
+    def _keep(self, **changes: object) -> None:
+        """Write progress down; without room for it the lab goes on, and the card says so."""
+        try:
+            self._progress.update(self.lab.id, self.step.id, **changes)
+        except DiskTrouble as error:
+            if not self._state.unkept:  # each look would say it again
+                self._log(str(error))
+            self._state.unkept = True
 
     def _log(self, line: str) -> None:
         self._state.log = [*self._state.log, line][-LOG_LINES:]
@@ -471,22 +483,20 @@ class Controller:
         bench = self.workplace.bench
         if not self.step.sweeps or bench is None or passed:
             return ""
-        if self.workplace.terminal_line():
+        if bench.engine.info.private:
             return tr(
                 _(
-                    "A terminal goes to another Docker, where the line would remove what is yours. Use Run, or type "
-                    "the first line before anything else."
+                    "Here `--host` keeps the line on this lab's own engine, wherever you type it. The 2018 text's "
+                    "line has no such word: on your own Docker it would remove what is yours."
                 )
             )
-        if not bench.engine.info.private:
-            return tr(
-                _(
-                    "{engine} may hold what is not yours: here the line names this session's own volumes only. Don't "
-                    "type the 2018 text's line on it."
-                ),
-                engine=bench.engine.info.title,
-            )
-        return ""
+        return tr(
+            _(
+                "{engine} may hold what is not yours: here the line names this session's own volumes only. Don't "
+                "type the 2018 text's line on it."
+            ),
+            engine=bench.engine.info.title,
+        )
 
     def _asks(self) -> View | None:
         """The question before a reset that would take what was made by hand."""

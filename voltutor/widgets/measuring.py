@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from voltutor.errors import UsageError
+from voltutor.home import write_atomically
 from voltutor.images import LAB_IMAGES, MIB, MissingPrograms
 from voltutor.measure import (
     PLACES,
@@ -197,7 +198,7 @@ class MeasuringController(Worker):
         if not found:
             return
         html = _unused(Path.cwd(), "what-it-cost")  # the kernel's folder is the notebook's
-        html.write_text(page(found, titles()), encoding="utf-8")
+        write_atomically(html, page(found, titles()), private=False)
         save(html.with_suffix(".json"), *found)
         self._state.exported = tr(
             _("Written beside this notebook: {html} and {json}."),

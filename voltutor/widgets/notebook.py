@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+from anywidget import AnyWidget
 
 from voltutor.errors import UsageError
 from voltutor.labs import lab as find_lab
@@ -14,6 +16,7 @@ from voltutor.widgets.card import CardView, PanelView, ServicesView, StartView, 
 from voltutor.widgets.controller import Controller
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.overview import forms_html, map_html, surprises_html, traces_html
+from voltutor.widgets.script import when_in_front
 from voltutor.widgets.services import ServicesController
 from voltutor.widgets.static import (
     badge_html,
@@ -27,6 +30,8 @@ from voltutor.widgets.static import (
 )
 from voltutor.widgets.volumes import VolumesController
 from voltutor.widgets.workplace import Workplace, headless
+
+V = TypeVar("V", bound=AnyWidget)
 
 STEP_LIMIT = 900.0
 """Seconds that a step may take without a browser, measurements included."""
@@ -90,7 +95,7 @@ class LabView:
         if headless():
             return self._played(id)
         if step.id not in self._cards:
-            self._cards[step.id] = CardView(self._workplace, self._lab, step)
+            self._cards[step.id] = self._leading(CardView(self._workplace, self._lab, step))
         return self._cards[step.id]
 
     def reset(self, by_hand: bool = False) -> StaticCard:
@@ -124,7 +129,7 @@ class LabView:
         if headless():
             return self.map()
         if self._start is None:
-            self._start = StartView(self._workplace)
+            self._start = self._leading(StartView(self._workplace))
         return self._start
 
     def map(self) -> StaticCard:
@@ -148,7 +153,7 @@ class LabView:
         if headless():
             return StaticCard(forest_html(MeasuringController(self._workplace, lambda _view: None)), "panel")
         if self._panel is None:
-            self._panel = PanelView(self._workplace)
+            self._panel = self._leading(PanelView(self._workplace))
         return self._panel
 
     def volumes(self) -> Any:
@@ -156,7 +161,7 @@ class LabView:
         if headless():
             return StaticCard(volumes_html(VolumesController(self._workplace, lambda _view: None)), "volumes")
         if self._volumes is None:
-            self._volumes = VolumesView(self._workplace)
+            self._volumes = self._leading(VolumesView(self._workplace))
         return self._volumes
 
     def services(self) -> Any:
@@ -166,8 +171,16 @@ class LabView:
                 services_html(ServicesController(self._workplace, lambda _view: None)), "services"
             )
         if self._services is None:
-            self._services = ServicesView(self._workplace)
+            self._services = self._leading(ServicesView(self._workplace))
         return self._services
+
+    def lead(self, at: float = 0) -> None:
+        """This lab came to the front: what is typed from now on goes to its engine."""
+        self._workplace.lead(self._lab.id, at)
+
+    def _leading(self, view: V) -> V:
+        when_in_front(view, self.lead)
+        return view
 
     def _played(self, id: str) -> StaticCard:  # noqa: A002
         """Play the reference solution: nobody guesses; the cell waits, so that its output holds the result."""
@@ -190,7 +203,7 @@ class LabView:
         if headless():
             return {"text/html": badge_html(text), "text/plain": text}
         if self._badge is None:
-            self._badge = BadgeView(self._workplace)
+            self._badge = self._leading(BadgeView(self._workplace))
         return self._badge._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
@@ -213,4 +226,5 @@ def open_lab(id: str) -> LabView:  # noqa: A002 - as the declaration's attribute
         if which not in _workplaces:
             _workplaces[which] = Workplace(watch=not headless(), private=lab.private)
         _views[id] = LabView(lab, _workplaces[which])
+    _views[id].lead()
     return _views[id]

@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from voltutor import cleanup
@@ -19,7 +18,7 @@ from voltutor.measure import titles
 from voltutor.results import Finding, Interval, compare, slowdown, times, times_interval
 from voltutor.session import Session
 from voltutor.session.names import KINDS
-from voltutor.text import _, tr
+from voltutor.text import _, escape, tr
 from voltutor.widgets.static import section, table, wide
 from voltutor.widgets.workplace import Workplace
 

@@ -37,7 +37,7 @@ function drawnFrom(target, make) {
 }
 
 function render({ model, el }) {
-  const kernel = toKernel(model, () => update());
+  const kernel = toKernel(model, el, () => update());
   const send = kernel.send;
   const id = freshId();
   const title = part("h3", "title", { id });

@@ -1,7 +1,7 @@
 // The first minute: two acts side by side, the layers below, and the map of the labs. It decides nothing.
 
 function render({ model, el }) {
-  const kernel = toKernel(model, () => update());
+  const kernel = toKernel(model, el, () => update());
   const id = freshId();
   const title = part("h3", "title", { id });
   const badge = part("p", "engine", { role: "status" });

@@ -109,7 +109,7 @@ class StartController(Worker):
             "map": self._map,
             "next": self._next() if removed else None,
             "lacking": self._lacking,
-            "trouble": self._trouble or "".join(troubles[:1]),
+            "trouble": words.html(self._trouble) or "".join(troubles[:1]),
             "labels": {key: tr(text) for key, text in _LABELS.items()},
         }
 

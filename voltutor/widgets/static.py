@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from voltutor.text import escape
 from voltutor.widgets import words
 from voltutor.widgets.measuring import MeasuringController
 from voltutor.widgets.services import ServicesController

@@ -1,7 +1,7 @@
 // Every volume with its owner, drawn from one plain view object; every click is a message.
 
 function render({ model, el }) {
-  const kernel = toKernel(model, () => update());
+  const kernel = toKernel(model, el, () => update());
   const send = kernel.send;
   const id = freshId();
   const title = part("h3", "title", { id });

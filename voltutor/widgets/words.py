@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from voltutor import diagrams
@@ -21,7 +20,7 @@ from voltutor.results import (
     times_interval,
 )
 from voltutor.session import Command
-from voltutor.text import _, tr
+from voltutor.text import _, escape, tr
 
 _LABELS = {
     "step": _("Step {number} of {of}"),

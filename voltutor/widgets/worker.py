@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from voltutor.disk import writing
 from voltutor.engine import EngineGone
 from voltutor.errors import VoltutorError
 from voltutor.session import Bench
@@ -86,7 +87,8 @@ class Worker:
                 self._looking.clear()  # what happens from here on may be missed by this look
             try:
                 if action in self.actions:
-                    self.actions[action](value)
+                    with writing():
+                        self.actions[action](value)
             except VoltutorError as error:
                 self.told(str(error))
                 if isinstance(error, EngineGone):

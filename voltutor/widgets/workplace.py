@@ -11,11 +11,14 @@ from pathlib import Path
 
 from voltutor import cleanup
 from voltutor import engine as engines
+from voltutor.disk import DiskTrouble
+from voltutor.engine import embedded
 from voltutor.errors import VoltutorError
 from voltutor.home import home as default_home
 from voltutor.lessons import Progress
+from voltutor.notices import heard
 from voltutor.services import recover
-from voltutor.session import RUN, Bench, Watch
+from voltutor.session import RUN, Bench, Watch, terminal
 from voltutor.text import _, tr
 
 RETRY = 2.0
@@ -53,7 +56,9 @@ class Workplace:
         self._closed = threading.Event()
         self._measuring = 0
         self._held_back = False
-        self._connect()
+        self._front: tuple[str, int] | None = None
+        with heard(print):  # in the cell that waits
+            self._connect()
         if self.bench is None and watch:
             threading.Thread(target=self._seek, name="seek-engine", daemon=True).start()
 
@@ -92,6 +97,8 @@ class Workplace:
             self._connect()
         if self.bench is not None:
             self._tell("here")
+            if self._front:
+                self.lead(*self._front)
 
     def _presence(self, here: bool) -> None:
         self._tell("here" if here else "gone")
@@ -183,9 +190,26 @@ class Workplace:
         return tr(_("In a terminal, type this first: {line}"), line=line) if line else ""
 
     def terminal_line(self) -> str:
-        """The line that leads a terminal to this engine, where it goes to another one; or empty. A line that removes
-        everything must never be typed on an engine that it wasn't meant for."""
-        if self.bench is None or not self.bench.engine.info.private:
+        """The line that leads a terminal to this engine, where it goes to another one; or empty. The terminals beside
+        our own server need none: they follow the lab in front."""
+        if self.bench is None or not self.bench.engine.info.private or terminal.follows():
             return ""
         url = self.bench.engine.url
-        return "" if os.environ.get("DOCKER_HOST") == url else f"export DOCKER_HOST={shlex.quote(url)}"
+        return "" if engines.docker_host() == url else f"export DOCKER_HOST={shlex.quote(url)}"
+
+    def lead(self, lab: str, at: float = 0) -> None:
+        """Have what is typed go to this engine: in a cell, and in the terminals beside our own server. `lab` came to
+        the front at `at`, in ms since 1970 by its page's clock; 0 where no page has told, which yields to any that
+        has."""
+        self._front = (lab, int(at))
+        if self.bench is None:
+            return
+        engine = self.bench.engine
+        engines.lead_here(engine.url)
+        if terminal.follows() and not headless():
+            own = embedded.status()
+            name = embedded.NAME if own and own.url == engine.url else engine.url
+            said = tr(_("lab {lab}, {engine}"), lab=lab.partition("-")[0], engine=engine.info.title)
+            # A full disk: the prompt says where the terminal still goes.
+            with contextlib.suppress(DiskTrouble, OSError):
+                terminal.lead(self.home, terminal.Front(engine.url, name, said, self._front[1]))

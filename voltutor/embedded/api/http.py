@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from voltutor.embedded.daemon import API, API_LEAST, Daemon
-from voltutor.embedded.errors import ApiError, BadRequest, NotFound, NotModified, NotServed
+from voltutor.embedded.errors import NO_ROOM, ApiError, BadRequest, NotFound, NotModified, NotServed
 
 DAEMON: web.AppKey[Daemon] = web.AppKey("daemon", Daemon)
 JSON_AT_MOST = 4 << 20
@@ -133,6 +133,8 @@ async def speak_docker(request: web.Request, handler: Handler) -> web.StreamResp
         request.app.logger.exception("in %s %s", request.method, request.path)
         response = refusal(400, f"the request has not the expected shape: {type(error).__name__}: {error}")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return refusal(500, f"write {error.filename or request.path}: {os.strerror(error.errno).lower()}")
         request.app.logger.exception("in %s %s", request.method, request.path)
         response = refusal(500, f"{type(error).__name__}: {error}")
     return response

@@ -1,4 +1,4 @@
-"""Record the project's results: `python -m tests.record [BUDGET]`, as root, on a machine with nothing else to do.
+"""Record the project's results: `python -m tools.record [BUDGET]`, as root, on a machine with nothing else to do.
 
 Docker 20.10 and 26.1 with overlay2 on ext4, xfs and btrfs, Docker's vfs driver, and each storage of the embedded
 engine that has layers; each on its own engine, on loop devices but for ext4.

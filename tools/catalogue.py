@@ -1,7 +1,8 @@
-"""`python -m tests.catalogue`: bring the catalogues up to the texts as they are, and write each language's notebooks.
+"""`python -m tools.catalogue`: bring the catalogues up to the texts as they are, and write each language's notebooks.
 
 A language has two catalogues: voltutor.po for what the package says, which is read when it runs, and labs.po for the
-notebooks' prose, a cell a text. Code cells are the same in every language. What has no translation yet is listed.
+notebooks' prose, a cell a text. Code cells are the same in every language. What has no translation yet is listed; it
+is shown in English until somebody translates it, and a release waits for it (`make release-check`).
 """
 
 from __future__ import annotations
@@ -134,22 +135,42 @@ def differences(text: str, translation: str) -> list[str]:
     return found
 
 
+def lacking(language: str) -> list[tuple[str, str]]:
+    """The texts without a translation, each with its place."""
+    return [
+        (place, text)
+        for name, every in CATALOGUES.items()
+        for known in [read(language, name)]
+        for place, text in every()
+        if text not in known
+    ]
+
+
+def outdated(language: str) -> list[Path]:
+    """The files that `main` would write otherwise than they are."""
+    wanted = {path_of(language, name): written(language, name, read(language, name)) for name in CATALOGUES}
+    known = read(language, "labs")
+    wanted |= {LABS / language / path.name: notebook(path, known) for path in sorted(LABS.glob("*.ipynb"))}
+    return [
+        path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
 def main() -> int:
-    """Write them; the exit code tells whether anything lacks its translation."""
-    lacking = 0
+    """Write them, and list what has no translation."""
     for language in others():
-        known = {name: read(language, name) for name in CATALOGUES}
-        for name, every in CATALOGUES.items():
-            path_of(language, name).write_text(written(language, name, known[name]), encoding="utf-8")
-            for place, text in every():
-                if text not in known[name]:
-                    lacking += 1
-                    print(f"{language}, {place}: {text[:90]!r}")
+        for name in CATALOGUES:
+            known = read(language, name)
+            path_of(language, name).write_text(written(language, name, known), encoding="utf-8")
+        known = read(language, "labs")
         (LABS / language).mkdir(exist_ok=True)
         for path in sorted(LABS.glob("*.ipynb")):
-            (LABS / language / path.name).write_text(notebook(path, known["labs"]), encoding="utf-8")
-    print(f"without a translation: {lacking}")
-    return 1 if lacking else 0
+            (LABS / language / path.name).write_text(notebook(path, known), encoding="utf-8")
+        untranslated = lacking(language)
+        for place, text in untranslated:
+            print(f"{language}, {place}: {text[:90]!r}")
+        print(f"{language}, without a translation: {len(untranslated)}")
+    return 0
 
 
 if __name__ == "__main__":
