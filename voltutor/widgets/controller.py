@@ -486,7 +486,7 @@ class Controller:
         if bench.engine.info.private:
             return tr(
                 _(
-                    "Here `--host` keeps the line on this lab's own engine, wherever you type it. The 2018 text's "
+                    "Here --host keeps the line on this lab's own engine, wherever you type it. The 2018 text's "
                     "line has no such word: on your own Docker it would remove what is yours."
                 )
             )
